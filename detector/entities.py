@@ -1,0 +1,116 @@
+"""Entities of one partition: accounts, keys and end users as tables of rows.
+
+A row is one structured record whose field names are the documentation and whose bytes are the
+snapshot. Rows are found by the 64-bit identity of their name; the name itself is kept beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.features import GROUPS
+from detector.features.narrow import NARROW_ROW
+from streams.batch import EVENT_ID_BYTES
+
+RING = 128
+SYSTEM_RING = 8
+EXEMPLARS = 3
+
+ACCOUNT_ROW = np.dtype(
+    [
+        ("account", "u8"),
+        ("ring", "u4", (RING,)),  # hashes of the last pieces answered
+        ("ring_at", "u4"),
+        ("system_ring", "u4", (SYSTEM_RING,)),  # hashes of the last system prompts and tools
+        ("system_at", "u4"),
+        ("next_point", "u4"),
+        ("exemplar", "u1", (EXEMPLARS * EVENT_ID_BYTES,)),
+        ("exemplar_score", "f4", (EXEMPLARS,)),
+        *(field for group in GROUPS for field in group.FIELDS),
+    ],
+    align=True,
+)
+"""State of one account; at most 3 KB."""
+
+
+class EntityTable:
+    """Rows of one kind of entity.
+
+    Attributes:
+        rows: structured array, shape (capacity,); only rows in use hold state.
+        names: name of the entity in each row, None where the row is free.
+    """
+
+    def __init__(self, dtype: np.dtype[np.void], capacity: int = 64) -> None:
+        self.rows: NDArray[np.void] = np.zeros(capacity, dtype)
+        self.names: list[str | None] = []
+        self._index: dict[int, int] = {}
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def find(self, identity: int) -> int | None:
+        """Row of an identity, or None."""
+        return self._index.get(identity)
+
+    def row_of(self, identity: int, name: str) -> int:
+        """Row of an identity, made if it is new."""
+        at = self._index.get(identity)
+        if at is None:
+            at = self._index[identity] = self._new(name)
+        return at
+
+    def _new(self, name: str) -> int:
+        if self._free:
+            at = self._free.pop()
+            self.names[at] = name
+            return at
+        at = len(self.names)
+        if at == len(self.rows):
+            grown = np.zeros(max(64, at + at // 2), self.rows.dtype)
+            grown[:at] = self.rows
+            self.rows = grown
+        self.names.append(name)
+        return at
+
+    def evict_idle(self, before_s: float) -> int:
+        """Drops rows whose last event is older than `before_s`; returns how many."""
+        used = len(self.names)
+        last = self.rows["last_s"][:used]
+        old = [i for i in np.flatnonzero(last < before_s).tolist() if self.names[i] is not None]
+        gone = set(old)
+        if gone:
+            self._index = {k: v for k, v in self._index.items() if v not in gone}
+            for i in reversed(old):
+                self.names[i] = None
+                self.rows[i] = np.zeros((), self.rows.dtype)
+                self._free.append(i)
+        return len(gone)
+
+    def items(self) -> Iterator[tuple[str, int]]:
+        """(name, row index) of every entity, by name: the canonical order."""
+        pairs = ((self.names[i], i) for i in self._index.values())
+        return iter(sorted((name, i) for name, i in pairs if name is not None))
+
+    def digest(self) -> str:
+        """sha256 over names and row bytes in canonical order; equal state, equal digest."""
+        h = hashlib.sha256()
+        for name, i in self.items():
+            h.update(name.encode("utf-8", "surrogatepass"))
+            h.update(self.rows[i].tobytes())
+        return h.hexdigest()
+
+
+def account_table() -> EntityTable:
+    """An empty table of accounts."""
+    return EntityTable(ACCOUNT_ROW)
+
+
+def narrow_table() -> EntityTable:
+    """An empty table of keys or end users."""
+    return EntityTable(NARROW_ROW)

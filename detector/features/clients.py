@@ -1,0 +1,97 @@
+"""Credentials and clients: how many people, keys, machines and networks stand behind an account.
+
+threat.md section 7, feature 18. Many end users protect: they are what a product looks like.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from detector.features.sketches import heavy_add, hll_add, hll_count
+
+NAME = "clients"
+
+FIELDS = [
+    ("end_users", "u1", (32,)),
+    ("addresses", "u1", (32,)),
+    ("networks", "u1", (32,)),
+    ("agents", "u1", (16,)),
+    ("keys", "u1", (16,)),
+    ("named_w", "u4"),  # requests that named an end user
+    ("addressed_w", "u4"),
+    ("networked_w", "u4"),
+    ("agent_w", "u4"),
+    ("keyed_w", "u4"),
+    ("blame_user", "u4", (4,)),  # which end users (row + 1) the evidence came from
+    ("blame_user_w", "f4", (4,)),
+    ("blame_key", "u4", (4,)),
+    ("blame_key_w", "f4", (4,)),
+    ("blame", "f4"),  # weight of all evidence pieces
+]
+
+FEATURES = (
+    "end_user_spread",
+    "address_spread",
+    "network_spread",
+    "agent_spread",
+    "key_spread",
+)
+
+
+@njit(cache=True)
+def update_event(row: np.void, e: np.void) -> None:
+    """Adds one request's identities; 0 means that the log has none."""
+    if e.end_user != 0:
+        hll_add(row.end_users, e.end_user)
+        row.named_w += np.uint32(1)
+    if e.address != 0:
+        hll_add(row.addresses, e.address)
+        row.addressed_w += np.uint32(1)
+    if e.network != 0:
+        hll_add(row.networks, e.network)
+        row.networked_w += np.uint32(1)
+    if e.agent != 0:
+        hll_add(row.agents, e.agent)
+        row.agent_w += np.uint32(1)
+    if e.key != 0:
+        hll_add(row.keys, e.key)
+        row.keyed_w += np.uint32(1)
+
+
+@njit(cache=True)
+def blame(row: np.void, user: np.uint32, key: np.uint32, evidence: float) -> None:
+    """Charges evidence (>= 0) to the end user and key that sent it: their rows + 1, 0 for none."""
+    row.blame += np.float32(evidence)
+    if user != 0:
+        heavy_add(row.blame_user, row.blame_user_w, user, evidence)
+    if key != 0:
+        heavy_add(row.blame_key, row.blame_key_w, key, evidence)
+
+
+@njit(cache=True)
+def several(registers: NDArray[np.uint8]) -> bool:
+    """Whether a sketch has seen more than one identity."""
+    filled = 0
+    for j in range(registers.shape[0]):
+        filled += registers[j] > 0
+    return filled > 1
+
+
+@njit(cache=True, inline="always")
+def _spread(registers: NDArray[np.uint8], n: int) -> float:
+    """log(distinct) / log(requests), 0 for one and 1 for a new one each time."""
+    if n < 2:
+        return np.nan
+    return min(np.log(max(hll_count(registers), 1.0)) / np.log(float(n)), 1.0)
+
+
+@njit(cache=True)
+def read(row: np.void, out: NDArray[np.float32]) -> None:
+    """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
+    out[0] = _spread(row.end_users, row.named_w)
+    out[1] = _spread(row.addresses, row.addressed_w)
+    out[2] = _spread(row.networks, row.networked_w)
+    out[3] = _spread(row.agents, row.agent_w)
+    out[4] = _spread(row.keys, row.keyed_w)

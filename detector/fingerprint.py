@@ -1,0 +1,294 @@
+"""Fingerprints of text pieces: exact hash, tokens, and the n-grams that everything else reads.
+
+All kernels run over the one text buffer of a batch. A token is a lower-case run of ASCII letters
+and digits, a run of other letters, or one character of a script written without spaces (CJK,
+kana, hangul, Thai). Numbers are masked as one token: counters and amounts are items, not frame.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from streams.batch import USER
+
+HEAD_BYTES, TAIL_BYTES = 1600, 800
+"""Of a long piece only its head and tail are tokenised: the middle is somebody's document."""
+
+MAX_TOKENS = 640
+"""Upper bound of tokens read from one piece."""
+
+NUMBER = np.uint64(0x9E3779B97F4A7C15)
+"""The token that stands for every number."""
+
+_K1 = np.uint64(0xFF51AFD7ED558CCD)
+_K2 = np.uint64(0xC4CEB9FE1A85EC53)
+_SEED = np.uint64(0x243F6A8885A308D3)
+_S33 = np.uint64(33)
+_S29 = np.uint64(29)
+_S8 = np.uint64(8)
+_ONE = np.uint64(1)
+
+
+@njit(cache=True, inline="always")
+def mix(h: np.uint64) -> np.uint64:
+    """Finaliser of MurmurHash3 (fmix64): every input bit reaches every output bit."""
+    h ^= h >> _S33
+    h *= _K1
+    h ^= h >> _S29
+    h *= _K2
+    h ^= h >> _S33
+    return h
+
+
+@njit(cache=True, inline="always")
+def combine(a: np.uint64, b: np.uint64) -> np.uint64:
+    """Hash of an ordered pair."""
+    return mix(a * _K2 + b + _SEED)
+
+
+@njit(cache=True)
+def hash_pieces(text: NDArray[np.uint8], pieces: NDArray[np.void]) -> NDArray[np.uint64]:
+    """64-bit hash of (role, text without outer white space) of each piece; shape (p,).
+
+    Eight bytes at a time: replayed history is hashed whole in every request, so this loop is
+    the one that sees every byte.
+    """
+    out = np.empty(pieces.shape[0], np.uint64)
+    for p in range(pieces.shape[0]):
+        a, b = pieces[p].start, pieces[p].stop
+        while a < b and text[a] <= 32:
+            a += 1
+        while b > a and text[b - 1] <= 32:
+            b -= 1
+        h = _SEED ^ (np.uint64(pieces[p].role) + _ONE) * _K1 ^ np.uint64(b - a)
+        i = a
+        while i + 8 <= b:
+            word = (
+                np.uint64(text[i])
+                | np.uint64(text[i + 1]) << np.uint64(8)
+                | np.uint64(text[i + 2]) << np.uint64(16)
+                | np.uint64(text[i + 3]) << np.uint64(24)
+                | np.uint64(text[i + 4]) << np.uint64(32)
+                | np.uint64(text[i + 5]) << np.uint64(40)
+                | np.uint64(text[i + 6]) << np.uint64(48)
+                | np.uint64(text[i + 7]) << np.uint64(56)
+            )
+            h = (h ^ word) * _K1
+            h ^= h >> _S29
+            i += 8
+        word = np.uint64(0)
+        while i < b:
+            word = word << _S8 | np.uint64(text[i])
+            i += 1
+        h = mix(h ^ word * _K2)
+        out[p] = h if h != 0 else _ONE
+    return out
+
+
+@njit(cache=True, inline="always")
+def _lone_char_bytes(lead: np.uint8, second: np.uint8) -> int:
+    """Length of a character that is a token of its own, or 0."""
+    if 0xE3 <= lead <= 0xED:
+        return 3
+    if lead == 0xE0 and (second == 0xB8 or second == 0xB9):
+        return 3
+    if lead >= 0xF0:
+        return 4
+    return 0
+
+
+@njit(cache=True)
+def tokenize(
+    text: NDArray[np.uint8],
+    start: int,
+    stop: int,
+    tokens: NDArray[np.uint64],
+    stems: NDArray[np.uint64],
+) -> int:
+    """Token hashes of one stretch of text, written from the front of `tokens`.
+
+    Args:
+        tokens: uint64, shape (k,), receives token hashes.
+        stems: uint64, shape (k,), receives the hash of a long word's first five bytes, else 0.
+
+    Returns:
+        The number of tokens written, at most k.
+    """
+    n = 0
+    i = start
+    while i < stop and n < tokens.shape[0]:
+        c = text[i]
+        if c < 128:
+            if not (
+                97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c == 95
+            ):
+                i += 1
+                continue
+            h = _SEED
+            stem = np.uint64(0)
+            length = 0
+            digits = True
+            while i < stop:
+                c = text[i]
+                if 65 <= c <= 90:
+                    c += np.uint8(32)
+                if not (97 <= c <= 122 or 48 <= c <= 57 or c == 95 or c >= 0xC2):
+                    break
+                if c >= 0xE0 and i + 1 < stop and _lone_char_bytes(c, text[i + 1]) > 0:
+                    break
+                if c >= 0xC2:  # accented letters continue the word
+                    h = (h ^ np.uint64(c)) * _K1
+                    i += 1
+                    while i < stop and 0x80 <= text[i] < 0xC0:
+                        h = (h ^ np.uint64(text[i])) * _K1
+                        i += 1
+                    digits = False
+                    length += 1
+                    continue
+                if c < 48 or c > 57:
+                    digits = False
+                h = (h ^ np.uint64(c)) * _K1
+                length += 1
+                if length == 5:
+                    stem = mix(h)
+                i += 1
+            tokens[n] = NUMBER if digits else mix(h)
+            stems[n] = stem if length > 5 and not digits else np.uint64(0)
+            n += 1
+        elif c < 0xC2:
+            i += 1
+        else:
+            lone = _lone_char_bytes(c, text[i + 1] if i + 1 < stop else np.uint8(0))
+            h = _SEED
+            if lone > 0:
+                end = min(stop, i + lone)
+                if c == 0xE3 and i + 2 < stop and text[i + 1] == 0x80 and text[i + 2] <= 0x9F:
+                    i = end  # CJK punctuation
+                    continue
+                while i < end:
+                    h = (h ^ np.uint64(text[i])) * _K1
+                    i += 1
+                stems[n] = 0
+            else:
+                length = 0
+                stem = np.uint64(0)
+                while i < stop and text[i] >= 0x80:
+                    if i + 1 < stop and _lone_char_bytes(text[i], text[i + 1]) > 0:
+                        break
+                    if length == 10:
+                        stem = mix(h)
+                    h = (h ^ np.uint64(text[i])) * _K1
+                    length += 1
+                    i += 1
+                while i < stop and (97 <= text[i] <= 122):
+                    h = (h ^ np.uint64(text[i])) * _K1
+                    length += 1
+                    i += 1
+                stems[n] = stem if length > 12 else np.uint64(0)
+            tokens[n] = mix(h)
+            n += 1
+    return n
+
+
+@njit(cache=True)
+def read_tokens(
+    text: NDArray[np.uint8],
+    start: int,
+    stop: int,
+    tokens: NDArray[np.uint64],
+    stems: NDArray[np.uint64],
+) -> int:
+    """Tokens of a piece's head and tail; see `tokenize`."""
+    if stop - start <= HEAD_BYTES + TAIL_BYTES:
+        return tokenize(text, start, stop, tokens, stems)
+    half = tokens.shape[0] * 2 // 3
+    n = tokenize(text, start, start + HEAD_BYTES, tokens[:half], stems[:half])
+    return n + tokenize(text, stop - TAIL_BYTES, stop, tokens[n:], stems[n:])
+
+
+@njit(cache=True)
+def ngrams(
+    tokens: NDArray[np.uint64], stems: NDArray[np.uint64], n: int, out: NDArray[np.uint64]
+) -> int:
+    """N-gram hashes of a token sequence: words, stems, pairs, triples, and the opening words.
+
+    Returns:
+        How many were written to `out` (uint64, shape (>= 4 n + 6,)).
+    """
+    m = 0
+    for i in range(n):
+        t = tokens[i]
+        out[m] = t
+        m += 1
+        if stems[i] != 0:
+            out[m] = stems[i] ^ _K2
+            m += 1
+        if i >= 1:
+            out[m] = combine(tokens[i - 1], t)
+            m += 1
+        if i >= 2:
+            out[m] = combine(combine(tokens[i - 2], tokens[i - 1]), t)
+            m += 1
+        if i < 3:
+            out[m] = combine(np.uint64(i + 1), t)
+            m += 1
+    return m
+
+
+@njit(cache=True)
+def mandates_tag(text: NDArray[np.uint8], start: int, stop: int) -> bool:
+    """Whether a piece names a thinking tag: <think…>, <reason…>, <scratch…>, <thought…>, <cot…>."""
+    for i in range(start, stop - 4):
+        if text[i] != 60:  # "<"
+            continue
+        c0, c1, c2 = text[i + 1] | 32, text[i + 2] | 32, text[i + 3] | 32
+        if c0 == 116 and c1 == 104 and (c2 == 105 or c2 == 111):  # thi, tho
+            return True
+        if c0 == 114 and c1 == 101 and c2 == 97:  # rea
+            return True
+        if c0 == 115 and c1 == 99 and c2 == 114:  # scr
+            return True
+        if c0 == 99 and c1 == 111 and c2 == 116:  # cot
+            return True
+    return False
+
+
+@njit(cache=True)
+def ngram_rows(
+    text: NDArray[np.uint8], pieces: NDArray[np.void], buckets: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """N-grams of whole pieces as a sparse matrix in CSR form, for training the cue model.
+
+    The same tokens and the same weight 1/√(number of n-grams) as `detector.cues` uses.
+
+    Returns:
+        indptr (p + 1,), bucket indices (nnz,), weights (nnz,).
+    """
+    tokens = np.empty(MAX_TOKENS, np.uint64)
+    stems = np.empty(MAX_TOKENS, np.uint64)
+    grams = np.empty(5 * MAX_TOKENS + 8, np.uint64)
+    indptr = np.zeros(pieces.shape[0] + 1, np.int64)
+    total = 0
+    for p in range(pieces.shape[0]):
+        n = read_tokens(text, pieces[p].start, pieces[p].stop, tokens, stems)
+        total += ngrams(tokens, stems, n, grams)
+        indptr[p + 1] = total
+    indices = np.empty(total, np.int32)
+    weights = np.empty(total, np.float32)
+    at = 0
+    for p in range(pieces.shape[0]):
+        n = read_tokens(text, pieces[p].start, pieces[p].stop, tokens, stems)
+        m = ngrams(tokens, stems, n, grams)
+        for j in range(m):
+            indices[at] = np.int32(grams[j] % np.uint64(buckets))
+            weights[at] = 1.0 / np.sqrt(m)
+            at += 1
+    return indptr, indices, weights
+
+
+def is_user_piece(pieces: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Pieces that the customer wrote in this turn, shape (p,)."""
+    mask: NDArray[np.bool_] = (pieces["role"] == USER) & (pieces["last_turn"] == 1)
+    return mask

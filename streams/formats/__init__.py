@@ -1,0 +1,17 @@
+"""The log formats Stillwatch reads, most telling marks first: the first that recognises wins.
+
+A new format is a new file here and its line in `FORMATS`; the contract suite then covers it.
+"""
+
+from __future__ import annotations
+
+from streams.formats.format import Context, Format
+from streams.formats.native import FORMAT as NATIVE
+from streams.formats.openai import FORMAT as OPENAI
+
+FORMATS: tuple[Format, ...] = (
+    NATIVE,
+    OPENAI,
+)
+
+__all__ = ["FORMATS", "Context", "Format"]

@@ -1,0 +1,129 @@
+"""Bytes in, requests out: decoding, finding the format, checks, and the removal of identities.
+
+`Intake.read` is the one door for every record. Native records take a fast path: one typed decode
+straight into `ApiRequest`, tried first whenever the record before was native.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from streams.errors import MalformedRecord, UnknownFormat
+from streams.formats import FORMATS, Context, Format
+from streams.formats.native import malformed
+from streams.json_bytes import decode_json
+from streams.privacy import Privacy
+from streams.record import MAX_TEXT_BYTES, ApiRequest
+from streams.settle import Settler
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """How records are read.
+
+    `format` names a registry entry (None: found by its marks); `account_from` are paths to the
+    account, tried before the format's own; `hmac_key` replaces end users and addresses;
+    `max_text_bytes` bounds one text, `max_record_bytes` one record.
+    """
+
+    format: str | None = None
+    account_from: tuple[str, ...] = ()
+    hmac_key: bytes = b"stillwatch-demo"
+    tenant: str = "default"
+    max_text_bytes: int = MAX_TEXT_BYTES
+    max_record_bytes: int = 16 * 1024 * 1024
+
+
+class Intake:
+    """Reads records of one log. Holds decoders, the HMAC cache and the spans seen before."""
+
+    def __init__(self, settings: IntakeSettings | None = None) -> None:
+        self.settings = settings or IntakeSettings()
+        self._by_name = {entry.name: entry for entry in FORMATS}
+        self._set_format: Format | None = None
+        if self.settings.format is not None:
+            self._set_format = self._by_name.get(self.settings.format)
+            if self._set_format is None:
+                known = ", ".join(sorted(self._by_name))
+                raise MalformedRecord("format", f"one of {known}", self.settings.format)
+        self._context = Context(account_from=self.settings.account_from)
+        self._native = msgspec.json.Decoder(ApiRequest)
+        self._try_native = not self.settings.account_from
+        self._was_native = self.settings.format == "native"
+        self._settler = Settler(
+            Privacy(self.settings.hmac_key), self.settings.tenant, self.settings.max_text_bytes
+        )
+
+    def read(self, value: bytes, *, record_time_s: float | None) -> list[ApiRequest]:
+        """The requests in one record; none for control messages and plain HTTP entries.
+
+        Raises:
+            MalformedRecord: not readable, or a field that is not what it must be.
+            UnknownFormat: readable, but of no known format.
+        """
+        return self.read_named(value, record_time_s=record_time_s)[1]
+
+    def read_named(
+        self, value: bytes, *, record_time_s: float | None
+    ) -> tuple[str, list[ApiRequest]]:
+        """As `read`, with the name of the format before the requests."""
+        if len(value) > self.settings.max_record_bytes:
+            raise MalformedRecord(
+                "", f"a record of at most {self.settings.max_record_bytes} bytes",
+                f"{len(value)} bytes",
+            )
+        if self._was_native and self._try_native:
+            request = self._read_native(value)
+            if request is not None:
+                return "native", [self._settler.settle_native(request, record_time_s)]
+        try:
+            obj = decode_json(value)
+            entry = self._format_of(obj)
+            context = replace(self._context, record_time_s=record_time_s)
+            requests = entry.decode(obj, context)
+        except RecursionError:
+            raise MalformedRecord("", "JSON of reasonable depth", "deep nesting") from None
+        self._was_native = entry.name == "native"
+        settle = self._settler.settle
+        return entry.name, [settle(request, record_time_s) for request in requests]
+
+    def finish(self) -> list[ApiRequest]:
+        """Requests still held back at the end of the log; intake holds nothing back."""
+        return []
+
+    def _read_native(self, value: bytes) -> ApiRequest | None:
+        """The record if it is native; None when another format must be looked for.
+
+        Unknown fields are passed over by the decoder, so a record of another format could pass:
+        only one with our own event time or source is taken.
+        """
+        try:
+            request = self._native.decode(value)
+        except msgspec.ValidationError as error:
+            if self._set_format is not None:
+                raise malformed(error) from None
+            return None
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            return None
+        if request.event_time_s is not None or self._set_format is not None:
+            return request
+        return None
+
+    def _format_of(self, obj: object) -> Format:
+        if self._set_format is not None:
+            return self._set_format
+        for entry in FORMATS:
+            if entry.recognises(obj):
+                return entry
+        raise UnknownFormat(shape_of(obj))
+
+
+def shape_of(obj: object) -> str:
+    """A record's outline for an error message: type and first keys, never values."""
+    if isinstance(obj, dict):
+        return "object with keys " + ", ".join(str(key)[:24] for key in list(obj)[:6])
+    if isinstance(obj, list):
+        return f"array of {len(obj)}"
+    return "text" if isinstance(obj, str) else type(obj).__name__
