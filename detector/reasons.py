@@ -104,7 +104,7 @@ def case_text(
     """
     lines = [
         f"What this is about: use of {_SCOPES[scope]}.",
-        f"When: between {rfc3339(first_seen_s)} and {rfc3339(at_s)}.",
+        f"First seen: {rfc3339(first_seen_s)}. This sheet: {rfc3339(at_s)}.",
         "What was seen:",
     ]
     seen = [group.name for group in speaking_groups(policy, assessment)]

@@ -79,7 +79,7 @@ def wrap(
 
     event_id: from `derived_id`. version: of the data's schema. data: anything msgspec encodes;
     sets and dicts are sorted, so that equal data give equal bytes.
-    Raises MalformedRecord for an impossible time, and msgspec's TypeError for data it cannot encode.
+    Raises MalformedRecord for an impossible time, TypeError for data that msgspec cannot encode.
     """
     return Envelope(
         specversion="1.0",

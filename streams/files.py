@@ -1,4 +1,4 @@
-"""Request-log files as a source: JSON lines (plain, gzip, zstd) and Parquet, merged by time.
+"""Request-log files as a source: JSON lines or one JSON array (plain, gzip, zstd), and Parquet.
 
 Several files are merged by the event times of their records; the heap holds one record a file,
 and a file is open only while its time has come. Within a file the order is the file's own.
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
+from streams.document_reader import begins_document, read_document
 from streams.errors import MalformedRecord, StreamsError
 from streams.line_reader import MAX_LINE_BYTES, Line, read_lines
 from streams.parquet_reader import is_parquet, read_rows
@@ -29,11 +30,14 @@ TimeOf = Callable[[bytes], float | None]
 Progress = Callable[[int, int], None]
 """Called with bytes read and bytes in all, both on disk, never more often than once a chunk."""
 
-SUFFIXES = tuple(
-    name + packed
-    for name in (".jsonl", ".ndjson", ".json", ".log")
-    for packed in ("", ".gz", ".zst")
-) + (".parquet",)
+SUFFIXES = (
+    *(
+        name + packed
+        for name in (".jsonl", ".ndjson", ".json", ".log")
+        for packed in ("", ".gz", ".zst")
+    ),
+    ".parquet",
+)
 """What is taken from a directory. A file named outright is read whatever its name."""
 
 _AHEAD_RECORDS = 8
@@ -52,7 +56,7 @@ class UnreadableInput(StreamsError):
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A record of a file. `source` is the path, `line` the line (Parquet: row) from 1.
+    """A record of a file: `source` is its path, `line` its line, row or array element from 1.
 
     `time_s` as the module says; None until the file had a time. Where `problem` is set the record
     is a dead letter: `value` is empty or the head of a too long line, `sha256` that of the whole.
@@ -167,8 +171,18 @@ def _lines(
     path: Path, max_line_bytes: int, on_bytes: Callable[[int], None] | None
 ) -> Generator[Line]:
     try:
-        reader = read_rows if is_parquet(path) else read_lines
-        yield from reader(path, max_line_bytes, on_bytes)
+        if is_parquet(path):
+            yield from read_rows(path, max_line_bytes, on_bytes)
+            return
+        first = next(read_lines(path, max_line_bytes), None)
+        if first is not None and begins_document(first.value):
+            document = read_document(path, max_line_bytes)
+            if document is not None:
+                if on_bytes is not None:
+                    on_bytes(path.stat().st_size)
+                yield from document
+                return
+        yield from read_lines(path, max_line_bytes, on_bytes)
     except OSError as error:
         raise UnreadableInput(str(path), error.strerror or type(error).__name__) from error
 
@@ -176,19 +190,25 @@ def _lines(
 def _timed(path: Path, lines: Generator[Line], time_of: TimeOf | None) -> Generator[FileRecord]:
     """The records of one file; looks ahead a few records, at most about a megabyte of them."""
     source = str(path)
+    if time_of is None:
+        for line in lines:
+            yield FileRecord(
+                source, line.number, line.byte_length, line.value, None, line.problem, line.sha256
+            )
+        return
     ahead: deque[tuple[Line, float | None]] = deque()
     ahead_bytes, previous = 0, None
     more = True
     try:
         while more or ahead:
             while more and len(ahead) <= _AHEAD_RECORDS and ahead_bytes <= _AHEAD_BYTES:
-                line = next(lines, None)
-                if line is None:
+                new = next(lines, None)
+                if new is None:
                     more = False
                     break
-                known = None if line.problem or time_of is None else time_of(line.value)
-                ahead.append((line, known if known is not None and isfinite(known) else None))
-                ahead_bytes += len(line.value)
+                known = None if new.problem else time_of(new.value)
+                ahead.append((new, known if known is not None and isfinite(known) else None))
+                ahead_bytes += len(new.value)
             if not ahead:
                 return
             line, time_s = ahead.popleft()

@@ -12,8 +12,10 @@ import hashlib
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import zstandard
 
@@ -79,22 +81,34 @@ class _Pending:
         self._parts: list[bytes] = []
         self._length = 0
         self._hash: hashlib._Hash | None = None
+        self._return_held = False
+        self._head_room = 0
 
     def add(self, part: bytes) -> None:
         self._length += len(part)
-        if self._hash is not None:
-            self._hash.update(part)
-            return
-        self._parts.append(part)
-        if self._length > self._limit + 1:  # the one: a carriage return, which take() drops
-            whole = b"".join(self._parts)
-            self._hash = hashlib.sha256(whole)
-            self._parts = [whole[:HEAD_BYTES]]
+        if self._hash is None:
+            self._parts.append(part)
+            if self._length <= self._limit + 1:  # the one: a carriage return before the line's end
+                return
+            part = b"".join(self._parts)
+            self._parts, self._head_room = [part[:HEAD_BYTES]], HEAD_BYTES - len(part)
+            self._hash = hashlib.sha256()
+        else:
+            if self._head_room > 0:  # only where the limit is below the head's size
+                self._parts.append(part[: self._head_room])
+                self._head_room -= len(part)
+            if self._return_held and part:
+                self._hash.update(b"\r")
+        if part:
+            # A carriage return counts only once something other than the line's end follows it.
+            self._return_held = part.endswith(b"\r")
+            self._hash.update(part[:-1] if self._return_held else part)
 
     def take(self, number: int) -> Line | None:
         """The line, or None when it is blank; then starts anew."""
         value, length, digest = b"".join(self._parts), self._length, self._hash
-        self._parts, self._length, self._hash = [], 0, None
+        length -= self._return_held
+        self._parts, self._length, self._hash, self._return_held = [], 0, None, False
         if number == 1:
             value = value.removeprefix(_BOM)
         if digest is None:
@@ -102,6 +116,7 @@ class _Pending:
             if len(value) <= self._limit:
                 return Line(number, value, len(value)) if value.strip() else None
             return too_long_line(number, value, self._limit)
+        value = value[: min(length, HEAD_BYTES)]
         problem = LineTooLong("", f"a line of at most {self._limit} bytes", f"{length} bytes")
         return Line(number, value, length, problem, digest.hexdigest())
 
@@ -121,10 +136,8 @@ def read_lines(
     Raises OSError when the file cannot be opened; once open, damage is an item, not an error.
     """
     pending, number = _Pending(max_line_bytes), 1
-    counted: io.RawIOBase = _Counted(path, on_bytes or _ignore)
-    with io.BufferedReader(counted, _CHUNK_BYTES) as raw:
+    with open_bytes(path, on_bytes) as stream:
         try:
-            stream = _decompressed(raw)
             while chunk := stream.read(_CHUNK_BYTES):
                 *ends, rest = chunk.split(b"\n")
                 for part in ends:
@@ -134,7 +147,7 @@ def read_lines(
                     if line is not None:
                         yield line
                 pending.add(rest)
-        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        except DAMAGE as error:
             line = pending.take(number)
             if line is not None:
                 yield line
@@ -147,17 +160,30 @@ def read_lines(
             yield line
 
 
+DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+"""What reading a damaged file raises."""
+
+
+class ByteStream(Protocol):
+    """Decompressed bytes of a file."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, empty at the end. Raises one of DAMAGE."""
+
+
+@contextmanager
+def open_bytes(path: Path, on_bytes: Callable[[int], None] | None = None) -> Iterator[ByteStream]:
+    """The bytes inside a plain, gzip or zstd file, told by its magic number. Raises OSError."""
+    counted: io.RawIOBase = _Counted(path, on_bytes or _ignore)
+    with io.BufferedReader(counted, _CHUNK_BYTES) as raw:
+        magic = raw.peek(4)[:4]
+        if magic[:2] == b"\x1f\x8b":
+            yield gzip.GzipFile(fileobj=raw, mode="rb")
+        elif magic == b"\x28\xb5\x2f\xfd":
+            yield zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        else:
+            yield raw
+
+
 def _ignore(count: int) -> None:
     """No progress wanted."""
-
-
-def _decompressed(
-    raw: io.BufferedReader[io.RawIOBase],
-) -> io.BufferedIOBase | zstandard.ZstdDecompressionReader:
-    """The bytes inside, by the file's magic number."""
-    magic = raw.peek(4)[:4]
-    if magic[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=raw, mode="rb")
-    if magic == b"\x28\xb5\x2f\xfd":
-        return zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    return raw

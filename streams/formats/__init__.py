@@ -5,12 +5,18 @@ A new format is a new file here and its line in `FORMATS`; the contract suite th
 
 from __future__ import annotations
 
+from streams.formats.anthropic import FORMAT as ANTHROPIC
+from streams.formats.bedrock import FORMAT as BEDROCK
 from streams.formats.format import Context, Format
+from streams.formats.litellm import FORMAT as LITELLM
 from streams.formats.native import FORMAT as NATIVE
 from streams.formats.openai import FORMAT as OPENAI
 
 FORMATS: tuple[Format, ...] = (
     NATIVE,
+    LITELLM,
+    BEDROCK,
+    ANTHROPIC,
     OPENAI,
 )
 

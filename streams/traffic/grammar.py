@@ -134,6 +134,8 @@ def _draw(base: str, context: Context) -> str:
             base = f"topic{context.domains[context.pick(len(context.domains))]}"
     alternatives = context.lexicon.rules.get(base) or context.fallback.rules[base]
     parts = alternatives[context.pick(len(alternatives))]
+    if base == "name":
+        return _name(parts[0][0], alternatives[context.pick(len(alternatives))][0][0])
     if len(parts) == 1:
         return parts[0][0]
     out: list[str] = []
@@ -143,3 +145,8 @@ def _draw(base: str, context: Context) -> str:
             value = expand(symbol, context)
             out.append(value[:1].upper() + value[1:] if capital else value)
     return "".join(out)
+
+
+def _name(one: str, other: str) -> str:
+    """First name of one entry, family name of another, where a space parts the two."""
+    return f"{one.split()[0]} {other.split()[-1]}" if " " in one and " " in other else one

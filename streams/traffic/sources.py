@@ -63,6 +63,26 @@ def _chat_message(context: Context) -> str:
     return text
 
 
+def _question(context: Context) -> str:
+    chance = context.rng.random()
+    parts = [expand("q", context)]
+    if chance < 0.25:
+        parts.insert(0, expand("situation", context))
+    elif chance < 0.45:
+        parts.append(expand("constraint", context))
+    return context.lexicon.joiner.join(parts)
+
+
+def _instruction(context: Context) -> str:
+    chance = context.rng.random()
+    parts = [expand("ins", context)]
+    if chance < 0.35:
+        parts.append(expand("constraint", context))
+    if chance < 0.08 or chance > 0.9:
+        parts.insert(0, expand("situation", context))
+    return context.lexicon.joiner.join(parts)
+
+
 def _joined(*spans: tuple[str, int, int]) -> Callable[[Context], str]:
     def build(context: Context) -> str:
         texts = [_sentences(symbol, context, low, high) for symbol, low, high in spans]
@@ -118,10 +138,10 @@ def _symbol(name: str) -> Callable[[Context], str]:
 
 
 SOURCES: Mapping[str, Callable[[Context], str]] = {
-    "question": _symbol("q"),
+    "question": _question,
     "math_problem": math_problem,
     "coding_task": _symbol("coding"),
-    "instruction": _symbol("ins"),
+    "instruction": _instruction,
     "chat_message": _chat_message,
     "followup": _symbol("followup"),
     "passage": _joined(("s", 3, 7)),

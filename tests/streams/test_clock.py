@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -37,10 +38,7 @@ def test_any_batch_cut_gives_the_same_clock(
     expected = whole.advance(event_s, record_s)
     pieces = PartitionClock(lateness_s)
     borders = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
-    parts = [
-        pieces.advance(event_s[a:b], record_s[a:b])
-        for a, b in zip(borders, borders[1:], strict=False)
-    ]
+    parts = [pieces.advance(event_s[a:b], record_s[a:b]) for a, b in itertools.pairwise(borders)]
     for name in ClockedBatch.__slots__:
         joined = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(joined, getattr(expected, name))

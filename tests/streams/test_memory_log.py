@@ -22,13 +22,9 @@ from streams.log import (
     RecordRefused,
     TopicPartition,
 )
-from streams.memory_log import (
-    MemoryConsumer,
-    MemoryLog,
-    MemoryProducer,
-    MemoryReader,
-    TopicSettings,
-)
+from streams.memory_clients import MemoryConsumer, MemoryProducer, MemoryReader
+from streams.memory_log import MemoryLog
+from streams.memory_store import TopicSettings
 from tests.streams.log_behaviour import T0_S, LogBehaviour, all_of, drain, outputs
 
 

@@ -1,0 +1,168 @@
+"""The scorer: feature vectors in, probability, p-value and what speaks for it out.
+
+The account classifier is one plain graph (Gemm and element-wise operators only, so that it runs
+whole on CUDA). A feature that the log does not tell is put at its benign median: what is unknown
+neither agrees nor refutes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import structlog
+from numpy.typing import NDArray
+
+from detector.assessment import FeatureReading, GroupEvidence
+from detector.errors import ModelError
+from detector.features import FEATURE_NAMES, GROUP_OF, GROUPS, schema_hash
+
+_REMEDY = "train it with `python -m models train` or point `model_dir` at a released model"
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the scorer needs of `account.json`; the rest of the card is for people.
+
+    Attributes:
+        version: version of the classifier.
+        features: names of the graph's inputs, in order; length f.
+        median, low, high: float32, shape (f,): median and 5 % and 95 % quantile of benign accounts.
+        calibration: float64, shape (c,), ascending: scores of benign calibration accounts, each
+            the largest over its scoring points.
+    """
+
+    version: str
+    features: tuple[str, ...]
+    median: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    calibration: NDArray[np.float64]
+
+
+class Scorer:
+    """The account classifier with its card. Makes its session once; thread-safe to call."""
+
+    def __init__(self, model_dir: Path, *, require_gpu: bool = False) -> None:
+        """Loads `account.onnx` and `account.json`. Raises ModelError."""
+        graph = model_dir / "account.onnx"
+        self.card = load_card(model_dir / "account.json")
+        if not graph.exists():
+            raise ModelError(str(graph), "the account classifier is missing", _REMEDY)
+        self._columns = np.array([FEATURE_NAMES.index(name) for name in self.card.features])
+        self._groups = [
+            (group.NAME, np.array([i for i, n in enumerate(self.card.features)
+                                   if GROUP_OF[n] == group.NAME], dtype=np.int64))
+            for group in GROUPS
+        ]  # fmt: skip
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        compiled_in = ort.get_available_providers()
+        wanted = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in compiled_in]
+        try:
+            self._session = ort.InferenceSession(str(graph), options, providers=wanted)
+        except Exception as error:
+            raise ModelError(str(graph), f"the graph cannot be loaded ({error})", _REMEDY) from error
+        self.provider = str(self._session.get_providers()[0])
+        if not self.provider.startswith("CUDA"):
+            if require_gpu:
+                raise ModelError(
+                    str(graph),
+                    "require_gpu is set but CUDA did not load",
+                    "install the NVIDIA driver and CUDA 13 libraries or unset require_gpu",
+                )
+            log.warning("no GPU: the classifier runs on the CPU", provider=self.provider)
+
+    def impute(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Model inputs, shape (n, f), of raw vectors, shape (n, N_FEATURES): NaN to the median."""
+        picked = vectors[:, self._columns]
+        return np.where(np.isnan(picked), self.card.median, picked).astype(np.float32)
+
+    def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of extraction, shape (n,), of model inputs, shape (n, f)."""
+        if not len(inputs):
+            return np.zeros(0, np.float32)
+        (out,) = self._session.run(None, {"features": inputs})
+        result: NDArray[np.float32] = np.asarray(out, np.float32).reshape(-1)
+        return result
+
+    def p_values(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Conformal p-values, shape (n,): (1 + benign scores at or above) / (1 + benign scores).
+
+        Split conformal prediction (Vovk et al. 2005) on the running maximum of benign accounts.
+        """
+        table = self.card.calibration
+        above = len(table) - np.searchsorted(table, scores.astype(np.float64), side="left")
+        result: NDArray[np.float64] = (1.0 + above) / (1.0 + len(table))
+        return result
+
+    def explain(self, vector: NDArray[np.float32]) -> tuple[GroupEvidence, ...]:
+        """What each feature group contributes to one account's log-odds.
+
+        Args:
+            vector: float32, shape (N_FEATURES,), raw, NaN where unknown.
+        """
+        raw = vector[self._columns]
+        inputs = self.impute(vector[None, :])
+        variants = np.repeat(inputs, len(self._groups) + 1, axis=0)
+        for g, (_, columns) in enumerate(self._groups):
+            variants[g + 1, columns] = self.card.median[columns]
+        logits = _logit(self.probabilities(variants))
+        width = np.maximum(self.card.high - self.card.low, 1e-6)
+        distance = np.abs(raw - self.card.median) / width
+        out = []
+        for g, (name, columns) in enumerate(self._groups):
+            known = ~np.isnan(raw[columns])
+            order = columns[known][np.argsort(-distance[columns[known]], kind="stable")][:3]
+            readings = tuple(
+                FeatureReading(
+                    self.card.features[i],
+                    float(raw[i]),
+                    float(self.card.low[i]),
+                    float(self.card.high[i]),
+                )
+                for i in order.tolist()
+            )
+            contribution = float(logits[0] - logits[g + 1])
+            out.append(GroupEvidence(name, bool(known.any()), contribution, readings))
+        return tuple(out)
+
+
+def load_card(path: Path) -> ModelCard:
+    """Reads and checks a model card. Raises ModelError with one sentence that says what to do."""
+    if not path.exists():
+        raise ModelError(str(path), "the model card is missing", _REMEDY)
+    try:
+        card: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        features = tuple(str(name) for name in card["features"])
+        loaded = ModelCard(
+            str(card["version"]),
+            features,
+            np.array(card["median"], np.float32),
+            np.array(card["low"], np.float32),
+            np.array(card["high"], np.float32),
+            np.sort(np.array(card["calibration"], np.float64)),
+        )
+        schema = str(card["schema"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(str(path), f"the model card cannot be read ({error!r})", _REMEDY) from error
+    unknown = [name for name in features if name not in GROUP_OF]
+    if unknown:
+        raise ModelError(str(path), f"the card names unknown features {unknown}", _REMEDY)
+    if schema != schema_hash():
+        raise ModelError(
+            str(path), f"the card is for feature schema {schema}, not {schema_hash()}", _REMEDY
+        )
+    return loaded
+
+
+def _logit(p: NDArray[np.float32]) -> NDArray[np.float64]:
+    clipped = np.clip(p.astype(np.float64), 1e-7, 1.0 - 1e-7)
+    result: NDArray[np.float64] = np.log(clipped / (1.0 - clipped))
+    return result

@@ -1,0 +1,136 @@
+"""State of one partition and the one way to change it: apply a batch, get the rows that are due.
+
+The workshop (`models`) builds its data sets with this very class, so that training and serving
+cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import kernels
+from detector.cues import CueModel
+from detector.entities import EntityTable, account_table, narrow_table
+from detector.features import N_FEATURES, read_features
+from detector.features.narrow import read_narrow
+from detector.fingerprint import hash_pieces
+from streams.batch import RequestBatch, account_name
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Rows copied out at their scoring points, in log order.
+
+    Attributes:
+        rows: ACCOUNT_ROW, shape (d,), each as it was right after its event.
+        index: int64, shape (d,): row in the account table.
+        event: int32, shape (d,): the event in the batch that made it due.
+        why: uint8, shape (d,): kernels.POINT or kernels.CUE.
+        vectors: float32, shape (d, N_FEATURES), NaN where unknown.
+        narrow_rows, narrow_index, narrow_event, narrow_vectors: the same for keys and end users.
+        narrow_scope: uint8, shape (m,): 0 end user, 1 key.
+        new: uint8, shape (p,): which pieces of the batch were new.
+    """
+
+    rows: NDArray[np.void]
+    index: NDArray[np.int64]
+    event: NDArray[np.int32]
+    why: NDArray[np.uint8]
+    vectors: NDArray[np.float32]
+    narrow_rows: NDArray[np.void]
+    narrow_index: NDArray[np.int64]
+    narrow_event: NDArray[np.int32]
+    narrow_scope: NDArray[np.uint8]
+    narrow_vectors: NDArray[np.float32]
+    new: NDArray[np.uint8]
+
+
+class PartitionState:
+    """Accounts, end users and keys of one partition."""
+
+    def __init__(self) -> None:
+        self.accounts: EntityTable = account_table()
+        self.end_users: EntityTable = narrow_table()
+        self.keys: EntityTable = narrow_table()
+
+    def apply(self, batch: RequestBatch, cues: CueModel) -> Due:
+        """Applies a batch in log order; see `Due`."""
+        index = self._account_index(batch)
+        user_index = _narrow_index(self.end_users, batch, index, "end_user")
+        key_index = _narrow_index(self.keys, batch, index, "key")
+        hashes = hash_pieces(batch.text, batch.pieces)
+        new = np.zeros(len(batch.pieces), np.uint8)
+        rows = self.accounts.rows
+        kernels.mark_new(rows, index, batch.events, batch.pieces, hashes, new)
+        read = cues.read(batch.text, batch.pieces, kernels.wanted_pieces(batch.pieces, new))
+        n = len(batch)
+        due_rows = np.empty(n, rows.dtype)
+        due_event, due_why = np.empty(n, np.int32), np.empty(n, np.uint8)
+        narrow_rows = np.empty(2 * n, self.keys.rows.dtype)
+        narrow_event, narrow_scope = np.empty(2 * n, np.int32), np.empty(2 * n, np.uint8)
+        d, m = kernels.apply_events(
+            rows, index, self.end_users.rows, user_index, self.keys.rows, key_index,
+            batch.events, batch.event_ids, batch.pieces, hashes, new,
+            read.slot, read.logits, read.sample, read.n_sample, read.n_tokens, read.opening,
+            read.tag, due_rows, due_event, due_why, narrow_rows, narrow_event, narrow_scope,
+        )  # fmt: skip
+        vectors = np.empty((d, N_FEATURES), np.float32)
+        read_features(due_rows[:d], vectors)
+        narrow_vectors = np.empty((m, N_FEATURES), np.float32)
+        read_narrow(narrow_rows[:m], narrow_vectors)
+        at, scope = narrow_event[:m], narrow_scope[:m]
+        return Due(
+            due_rows[:d].copy(), index[due_event[:d]], due_event[:d], due_why[:d], vectors,
+            narrow_rows[:m].copy(), np.where(scope == 0, user_index[at], key_index[at]),
+            at, scope, narrow_vectors, new,
+        )  # fmt: skip
+
+    def evict_idle(self, before_s: float) -> int:
+        """Drops entities whose last event is older than `before_s`; returns how many accounts."""
+        self.end_users.evict_idle(before_s)
+        self.keys.evict_idle(before_s)
+        return self.accounts.evict_idle(before_s)
+
+    def digest(self) -> tuple[str, str, str]:
+        """Canonical digests of the three tables; equal state, equal digests."""
+        return self.accounts.digest(), self.end_users.digest(), self.keys.digest()
+
+    def _account_index(self, batch: RequestBatch) -> NDArray[np.int64]:
+        find, requests = self.accounts.find, batch.requests
+        out = np.empty(len(batch), np.int64)
+        for i, identity in enumerate(batch.events["account"].tolist()):
+            if identity == 0:
+                out[i] = -1
+                continue
+            at = find(identity)
+            if at is None:
+                r = requests[i]
+                at = self.accounts.row_of(identity, account_name(r.tenant, r.account or ""))
+            out[i] = at
+        return out
+
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _narrow_index(
+    table: EntityTable, batch: RequestBatch, index: NDArray[np.int64], column: str
+) -> NDArray[np.int64]:
+    """Row of each event's key or end user under its account, -1 where the log has none."""
+    identities = batch.events[column]
+    out = np.full(len(batch), -1, np.int64)
+    if not identities.any():
+        return out
+    under = (batch.events["account"] * _MIX) ^ identities
+    for i in np.flatnonzero((identities != 0) & (index >= 0)).tolist():
+        identity = int(under[i])
+        at = table.find(identity)
+        if at is None:
+            r = batch.requests[i]
+            name = f"{account_name(r.tenant, r.account or '')}/{getattr(r, column)}"
+            at = table.row_of(identity, name)
+        out[i] = at
+    return out
