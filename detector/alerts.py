@@ -11,7 +11,8 @@ from detector.assessment import Assessment, Scope
 from detector.levels import RANK, Level
 from detector.policy import Policy
 from detector.reasons import case_text, main_reason, reasons
-from detector.verdicts import Key, Kind, VerdictChange, Versions
+from detector.standing import Key
+from detector.verdict_change import Kind, VerdictChange, Versions
 from streams.envelope import derived_id, rfc3339
 
 Severity = Literal["low", "medium", "high", "critical"]

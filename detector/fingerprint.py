@@ -22,6 +22,9 @@ MAX_TOKENS = 640
 NUMBER = np.uint64(0x9E3779B97F4A7C15)
 """The token that stands for every number."""
 
+LONE = np.uint64(1)
+"""In place of a stem: the token is one character of a script written without spaces."""
+
 _K1 = np.uint64(0xFF51AFD7ED558CCD)
 _K2 = np.uint64(0xC4CEB9FE1A85EC53)
 _SEED = np.uint64(0x243F6A8885A308D3)
@@ -111,7 +114,8 @@ def tokenize(
 
     Args:
         tokens: uint64, shape (k,), receives token hashes.
-        stems: uint64, shape (k,), receives the hash of a long word's first five bytes, else 0.
+        stems: uint64, shape (k,), receives the hash of a long word's first five bytes, LONE for a
+            character that is a token, else 0.
 
     Returns:
         The number of tokens written, at most k.
@@ -170,7 +174,7 @@ def tokenize(
                 while i < end:
                     h = (h ^ np.uint64(text[i])) * _K1
                     i += 1
-                stems[n] = 0
+                stems[n] = LONE
             else:
                 length = 0
                 stem = np.uint64(0)
@@ -212,7 +216,9 @@ def read_tokens(
 def ngrams(
     tokens: NDArray[np.uint64], stems: NDArray[np.uint64], n: int, out: NDArray[np.uint64]
 ) -> int:
-    """N-gram hashes of a token sequence: words, stems, pairs, triples, and the opening words.
+    """N-gram hashes of a token sequence: words, stems, pairs and the opening words.
+
+    Triples are added where one character is a token.
 
     Returns:
         How many were written to `out` (uint64, shape (>= 4 n + 6,)).
@@ -222,13 +228,13 @@ def ngrams(
         t = tokens[i]
         out[m] = t
         m += 1
-        if stems[i] != 0:
+        if stems[i] > LONE:
             out[m] = stems[i] ^ _K2
             m += 1
         if i >= 1:
             out[m] = combine(tokens[i - 1], t)
             m += 1
-        if i >= 2:
+        if i >= 2 and stems[i] == LONE:
             out[m] = combine(combine(tokens[i - 2], tokens[i - 1]), t)
             m += 1
         if i < 3:

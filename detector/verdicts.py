@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable
-from typing import Literal
 
 import msgspec
 
@@ -15,90 +14,8 @@ from detector.ladder import NOTHING, Finding, find
 from detector.levels import RANK, Level, milder, one_below
 from detector.policy import Policy
 from detector.scopes import place
-
-Key = tuple[str, Scope, str]
-Kind = Literal[
-    "rose",
-    "renewed",
-    "fell",
-    "narrowed",
-    "expired",
-    "undone",
-    "confirmed",
-    "switched",
-    "suppressed",
-]
-
-
-class Versions(msgspec.Struct, frozen=True):
-    """What a verdict was made with."""
-
-    policy: str
-    model: str
-    feature_schema: str
-
-
-class VerdictChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict that changed, was renewed, or would have been given to an allow-listed entity.
-
-    Attributes:
-        account: the account that the entity belongs to.
-        kind: what happened. "renewed" leaves the level and moves `expires_at_s`, which gateways
-            enforce themselves; "suppressed" changes nothing and says what was not acted on.
-        from_level, to_level: verdict before and after.
-        proposed_level: a harder step: the one that waits for a person, or the one suppressed.
-        at_s: event time of the change; `expires_at_s`: when the verdict ends, None at `allow`.
-        enforced: False in shadow mode and for suppressed findings.
-        reason_code, main_group, groups: what the verdict rests on ("cues": all cue groups).
-        account_requests: requests of the account so far, whatever the scope.
-    """
-
-    tenant: str
-    scope: Scope
-    scope_id: str
-    account: str
-    organisation: str | None
-    kind: Kind
-    from_level: Level
-    to_level: Level
-    proposed_level: Level | None
-    at_s: float
-    expires_at_s: float | None
-    enforced: bool
-    suppressed: bool
-    reason_code: str
-    main_group: str
-    groups: tuple[str, ...]
-    account_requests: int
-    versions: Versions
-
-
-class Standing(msgspec.Struct, kw_only=True):
-    """State of one entity that has a verdict or a history; all others take no memory.
-
-    Attributes:
-        expires_at_s: when the verdict ends, or, at `allow`, when the history is forgotten.
-        calm: scoring points in a row that no longer bear the verdict out.
-        groups: all groups the verdict rested on since it was given.
-        cue_pieces: cue pieces that have had their watch.
-        suppressed_level: hardest step that an allow-list entry kept back.
-    """
-
-    tenant: str
-    scope: Scope
-    scope_id: str
-    account: str
-    organisation: str | None
-    level: Level = "allow"
-    proposed_level: Level | None = None
-    expires_at_s: float = 0.0
-    calm: int = 0
-    reason_code: str = ""
-    main_group: str = ""
-    groups: tuple[str, ...] = ()
-    cue_pieces: int = 0
-    suppressed_level: Level = "allow"
-    account_requests: int = 0
+from detector.standing import Key, Standing
+from detector.verdict_change import Kind, VerdictChange, Versions
 
 
 class VerdictBook:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.intents import INTENTS
+from models.accounts import Account
 from models.labels import intents_of
 from models.public_templates import read_templates
 from streams.traffic.bank import Program, fill, load_bank
@@ -26,8 +27,11 @@ from streams.traffic.sources import source
 FILLS = 8
 """Filled copies of each program's frame."""
 
-CORPUS_ROWS = 500
+CORPUS_ROWS = 150
 """Rows taken of each real-prompt file."""
+
+CAPTURE_TEXTS = 120
+"""Different texts read of one captured account."""
 
 _CORPORA: tuple[tuple[str, dict[str, bool]], ...] = (
     ("benign_oasst1_validation", {"elicit": False, "grade": False, "prefer": False}),
@@ -58,7 +62,10 @@ class TextRow:
         batch: author batch or origin, a coarser unit.
         system: whether it is a system prompt.
         intents: known intents; absent ones are unsure.
-        weight: share of its group's unit of weight.
+        bag: texts of one bag are learnt from as their mean, as an account's texts are judged by
+            theirs, so that the frame they share outweighs the items they differ in.
+        frame_only: of this bag only n-grams that several texts share are kept (others' seeds).
+        weight: weight of the whole bag.
     """
 
     text: str
@@ -66,7 +73,9 @@ class TextRow:
     batch: str
     system: bool
     intents: dict[str, bool]
-    weight: float
+    bag: str
+    frame_only: bool = False
+    weight: float = 1.0
 
     def labels(self) -> NDArray[np.int8]:
         """int8, shape (len(INTENTS),): 1 shows it, 0 does not, -1 unsure."""
@@ -101,8 +110,10 @@ def program_rows(
                 texts.append((fill(frame, values), False))
             if program.system and k < 2:
                 texts.append((fill(program.system, values), True))
-        unit = 1.0 / max(len(texts), 1)
-        rows += [TextRow(t, program.id, batch, is_system, intents, unit) for t, is_system in texts]
+        rows += [
+            TextRow(t, program.id, batch, is_system, intents, f"{program.id}/{is_system}")
+            for t, is_system in texts
+        ]
     return rows
 
 
@@ -119,7 +130,8 @@ def elicitation_rows() -> list[TextRow]:
         for text, system in ((row["text"], False), (row.get("system"), True)):
             if text:
                 known = intents if not system or positive else {"elicit": False}
-                rows.append(TextRow(text, row["group"], row["lang"], system, known, 0.35))
+                bag = f"{row['id']}/{system}"
+                rows.append(TextRow(text, row["group"], row["lang"], system, known, bag, weight=0.35))
     return rows
 
 
@@ -135,7 +147,30 @@ def corpus_rows(data: Path, seed: int) -> list[TextRow]:
         rng = np.random.default_rng([seed, 7, number])
         chosen: Sequence[int] = sorted(rng.permutation(len(prompts))[:CORPUS_ROWS].tolist())
         unit = 12.0 / len(chosen)  # a whole file weighs as much as a dozen programs
-        rows += [TextRow(prompts[i], name, name, False, intents, unit) for i in chosen]
+        rows += [
+            TextRow(prompts[i], name, name, False, intents, f"{name}/{i}", weight=unit)
+            for i in chosen
+        ]
+    return rows
+
+
+def capture_rows(accounts: Iterable[Account]) -> list[TextRow]:
+    """Frames of captured accounts: what their texts share; the seed texts inside are masked."""
+    rows: list[TextRow] = []
+    for account in accounts:
+        texts: dict[tuple[str, bool], None] = {}
+        for request in account.requests:
+            if request.system:
+                texts[request.system, True] = None
+            for message in request.messages or ():
+                if message.role in ("user", "system", "developer"):
+                    texts[message.text, message.role != "user"] = None
+        known = {"extraction": bool(account.label)}
+        rows += [
+            TextRow(text, account.group, account.batch, system, known,
+                    f"{account.group}/{system}", frame_only=not system, weight=1.5)
+            for text, system in list(texts)[:CAPTURE_TEXTS]
+        ]  # fmt: skip
     return rows
 
 

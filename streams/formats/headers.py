@@ -12,8 +12,10 @@ def lowered(headers: object) -> dict[str, Any]:
     if isinstance(headers, list):  # [{"name": ..., "value": ...}] or [[name, value]]
         pairs: dict[str, Any] = {}
         for entry in headers:
-            if isinstance(entry, dict) and isinstance(entry.get("name", entry.get("key")), str):
-                pairs[entry.get("name", entry.get("key"))] = entry.get("value")
+            if isinstance(entry, dict):
+                name = entry.get("name", entry.get("key"))
+                if isinstance(name, str):
+                    pairs[name] = entry.get("value")
             elif isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
                 pairs[entry[0]] = entry[1]
         headers = pairs

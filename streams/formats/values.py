@@ -19,7 +19,7 @@ Fields = dict[str, Any]
 """Fields of an `ApiRequest` under construction, absent ones left out."""
 
 ABSENT_TEXTS = frozenset(
-    {"", "none", "null", "nan", "{}", "[]", "-", "undefined", "unknown", "n/a", '""', "<nil>"}
+    {"", "none", "null", "nan", "{}", "[]", "-", "undefined", "n/a", '""', "<nil>"}
 )
 """Texts (lower case, stripped) that stand for "the log does not say" in an identity or a count."""
 
@@ -99,6 +99,11 @@ def identity(value: object) -> str | None:
 def text_of(value: object) -> str | None:
     """A non-empty text, or None."""
     return value if isinstance(value, str) and not is_absent(value) else None
+
+
+def word(value: object) -> str:
+    """A value as text for comparing; "" for nothing."""
+    return "" if value is None else str(value)
 
 
 def first(*values: object) -> Any:

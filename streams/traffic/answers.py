@@ -43,7 +43,7 @@ def count_tokens(text: str) -> int:
 
 
 def wanted_tag(frame: str) -> str | None:
-    """The tag that a frame tells the answer to open with: one shown empty, as <x></x> or <x>...</x>."""
+    """The tag that a frame tells the answer to use: one shown empty, <x></x> or <x>...</x>."""
     found = _EMPTY_TAG.search(frame)
     return found[1] if found else None
 
@@ -83,7 +83,19 @@ class Filler:
     def answer(self, rng: Generator, lang: str, output: Output, tokens: int) -> str:
         """An answer of the kind `output`."""
         if output == "label":
-            words = ("yes", "no", "A", "B", "other", "positive", "negative", "3", "4", "PASS", "FAIL")
+            words = (
+                "yes",
+                "no",
+                "A",
+                "B",
+                "other",
+                "positive",
+                "negative",
+                "3",
+                "4",
+                "PASS",
+                "FAIL",
+            )
             return words[int(rng.random() * len(words))]
         if output == "json":
             note = self.prose(rng, lang, max(4, tokens - 25))

@@ -1,4 +1,4 @@
-"""Slot source of word problems: small stories with numbers, in English and a few other languages."""
+"""Slot source of word problems: small stories with numbers, in a few languages."""
 
 from __future__ import annotations
 
@@ -7,23 +7,41 @@ from streams.traffic.grammar import Context, expand
 STORIES = {
     "en": (
         "{name} packs {a} boxes with {b} jars each and drops {c} jars. How many jars are left?",
-        "A tram leaves {city} every {b} minutes. {name} just missed one after waiting {c} minutes in all"
-        " for {a} trams. How long does the next {a} departures take?",
-        "The area of a rectangle is {ab} square metres and one side is {a} metres. Find its perimeter.",
-        "{name} saves {a} euros in the first week and {c} euros more in each following week. How much is"
-        " it after {b} weeks?",
+        (
+            "A tram leaves {city} every {b} minutes. {name} just missed one after waiting {c}"
+            " minutes in all for {a} trams. How long does the next {a} departures take?"
+        ),
+        (
+            "The area of a rectangle is {ab} square metres and one side is {a} metres. Find "
+            "its perimeter."
+        ),
+        (
+            "{name} saves {a} euros in the first week and {c} euros more in each following "
+            "week. How much is it after {b} weeks?"
+        ),
         "Solve for x: {a}x + {c} = {sum}.",
-        "A tank holds {ab} litres. Pump one empties {a} litres a minute, pump two {b}. How long do both take?",
+        (
+            "A tank holds {ab} litres. Pump one empties {a} litres a minute, pump two {b}. "
+            "How long do both take?"
+        ),
         "In a class of {sum} pupils {a} play chess and {b} sing; {c} do both. How many do neither?",
         "Find the remainder of {a}^{b} divided by {c}.",
         "Two dice with {a} and {b} sides are thrown. What is the chance that the sum exceeds {c}?",
-        "{name} walks at {b} km/h towards {city}, {ab} km away; after {c} km the pace drops by half."
-        " When does {name} arrive?",
+        (
+            "{name} walks at {b} km/h towards {city}, {ab} km away; after {c} km the pace "
+            "drops by half. When does {name} arrive?"
+        ),
         "How many ways are there to choose {c} people from {sum} so that {name} is among them?",
         "Let f(n) = {a}n - {b}. For which n does f(f(n)) equal {ab}?",
-        "A shop cuts a price of {ab} euros by {c} per cent and later adds {b} per cent. What is it now?",
+        (
+            "A shop cuts a price of {ab} euros by {c} per cent and later adds {b} per cent. "
+            "What is it now?"
+        ),
         "The sum of {c} consecutive integers is {ab}. Which is the smallest, if they exist?",
-        "{name} mixes {a} g of a {b} % salt solution with {c} g of water. What is the new percentage?",
+        (
+            "{name} mixes {a} g of a {b} % salt solution with {c} g of water. What is the new"
+            " percentage?"
+        ),
     ),
     "zh": (
         "{name}有{a}箱苹果，每箱{b}个，送出{c}个，还剩多少个？",

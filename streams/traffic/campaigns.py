@@ -82,7 +82,7 @@ def compose_campaign(
         if order.share < 1:
             chat = order.chat[int(rng.random() * len(order.chat))]
             side = SideChat(chat, 1 - order.share)
-        requests += compose_account(
+        made = compose_account(
             order.program,
             requests=budget,
             start_s=start_s + delay_s,
@@ -96,6 +96,8 @@ def compose_campaign(
             filler=filler,
             corpus=corpus,
         )
+        # Retries come on top of what was ordered; the budget is what the log shows.
+        requests += made[: order.budget[1]]
         first += budget
     requests.sort(key=lambda request: request.event_time_s or 0.0)
     accounts = tuple(identity.account for identity in identities)

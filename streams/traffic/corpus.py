@@ -50,12 +50,12 @@ _SCRIPTS = (
     ("ru", re.compile(r"[\u0400-\u04ff]")),
 )
 _MARKS = (
-    ("de", re.compile(r"\b(der|die|das|und|ist|nicht|wie|ich)\b", re.I)),
-    ("es", re.compile(r"\b(el|los|que|una|para|como|cómo|qué)\b", re.I)),
-    ("fr", re.compile(r"\b(le|les|des|une|est|pour|quel|dans)\b", re.I)),
-    ("pt", re.compile(r"\b(o|os|uma|para|não|como|você|em)\b", re.I)),
+    ("de", re.compile(r"\b(der|die|das|und|ist|nicht|wie|ich)\b", re.IGNORECASE)),
+    ("es", re.compile(r"\b(el|los|que|una|para|como|cómo|qué)\b", re.IGNORECASE)),
+    ("fr", re.compile(r"\b(le|les|des|une|est|pour|quel|dans)\b", re.IGNORECASE)),
+    ("pt", re.compile(r"\b(o|os|uma|para|não|como|você|em)\b", re.IGNORECASE)),
 )
-_ENGLISH = re.compile(r"\b(the|a|is|of|to|what|how|in|for|and|python)\b", re.I)
+_ENGLISH = re.compile(r"\b(the|a|is|of|to|what|how|in|for|and|python)\b", re.IGNORECASE)
 
 
 class _Row(msgspec.Struct):

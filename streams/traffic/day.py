@@ -16,7 +16,6 @@ from streams.traffic.campaigns import Campaign, Order, compose_campaign
 from streams.traffic.corpus import load_corpus
 from streams.traffic.personas import SideChat, compose_account
 from streams.traffic.staples import neutral_programs, staple_programs
-from streams.traffic.timing import DAY_S
 
 DAY_START_S = 1_789_948_800.0
 """2026-09-21 00:00 UTC, a Monday."""
@@ -30,6 +29,12 @@ KIND_WEIGHTS = {"chat": 5.0, "agent": 3.0, "rag": 3.0, "support": 3.0, "code": 3
 
 HARVEST_KINDS = ("trace", "generate")
 """Families of the wide and of the mixed campaign."""
+
+VARIED_SOURCES = frozenset(
+    {"question", "math_problem", "coding_task", "instruction", "chat_message", "passage",
+     "document", "dialogue", "answer", "code", "email", "ticket", "review", "persona"}
+)  # fmt: skip
+"""Sources of thousands of values: a campaign needs a list that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,9 @@ def compose_day(
     """Composes a day of 20 to 40 thousand requests (at 300 benign accounts).
 
     The campaigns: one wide and thin (a hundred accounts and more of at most 60 requests each), one
-    mixed (a quarter harvest, the rest ordinary chat), one without any cue. `data` is the data folder
-    whose released prompts fill some slots; `programs` replaces the shipped bank. The same arguments
-    give the same day.
+    mixed (a quarter harvest, the rest ordinary chat), one without any cue. `data` is the data
+    folder whose released prompts fill some slots; `programs` replaces the shipped bank. The same
+    arguments give the same day.
     """
     bank = tuple(programs) if programs is not None else load_bank()
     corpus = load_corpus(data) if data is not None else None
@@ -132,6 +137,9 @@ def _orders(bank: Sequence[Program], chats: Sequence[Program], rng: Generator) -
         and program.kind in HARVEST_KINDS
         and program.conversation == "single"
         and not program.tools
+        and not VARIED_SOURCES.isdisjoint(
+            origin for origin in program.slots.values() if isinstance(origin, str)
+        )
     ] or list(neutral_programs())
     wide = harvests[int(rng.random() * len(harvests))]
     mixed = harvests[int(rng.random() * len(harvests))]

@@ -4,8 +4,8 @@ Notation of a rule text (one rule a line, continued by indented lines):
 
     symbol = first alternative | second with {other} | _
 
-`{other}` is expanded in turn, `_` is the empty text, `{x!}` starts with a capital. A symbol named in
-`STICKY` keeps its value within one text; `{topic_b}` and `{topic_c}` are further, other draws of it.
+`{other}` is expanded in turn, `_` is the empty text, `{x!}` starts with a capital. A symbol named
+in `STICKY` keeps its value within one text; `{topic_b}` and `{topic_c}` are other draws of it.
 """
 
 from __future__ import annotations
@@ -132,7 +132,15 @@ def _draw(base: str, context: Context) -> str:
             return f"{'ABCDEFGHKMNP'[context.pick(12)]}{10_000 + context.pick(989_999)}"
         case "topic":
             base = f"topic{context.domains[context.pick(len(context.domains))]}"
-    alternatives = context.lexicon.rules.get(base) or context.fallback.rules[base]
+    alternatives = context.lexicon.rules.get(base)
+    if alternatives is None:
+        if context.lexicon is context.fallback:
+            raise KeyError(base)
+        # Nothing in this language: the whole phrase in the fallback's, not a mixture of both.
+        own, context.lexicon = context.lexicon, context.fallback
+        value = _draw(base, context)
+        context.lexicon = own
+        return value
     parts = alternatives[context.pick(len(alternatives))]
     if base == "name":
         return _name(parts[0][0], alternatives[context.pick(len(alternatives))][0][0])

@@ -13,7 +13,7 @@ from streams.traffic.grammar import N_DOMAINS
 from streams.traffic.timing import Pace
 
 REPEATING_KINDS = frozenset({"evaluate", "judge", "testgen", "redteam", "monitor"})
-"""Kinds that run the same items again for every release (benign ones; a harvest sees each item once)."""
+"""Benign kinds that run the same items again for every release; a harvest sees each item once."""
 
 MANY_USERS_KINDS = frozenset({"support", "rag", "tutor", "game", "roleplay", "reseller", "search"})
 
@@ -40,6 +40,8 @@ class Habits:
     """Number of distinct items; fewer than requests means that they are run again."""
     resample: int
     """How often in a row the same item is asked (1: once)."""
+    chain: int
+    """So many requests in a row take the answer before as their text (1: none does)."""
     system_in_list: bool
     refusal_share: float
 
@@ -61,6 +63,7 @@ def draw_habits(program: Program, rng: Generator, requests: int, provider: str) 
         end_users=_end_users(program, rng, requests),
         item_count=_item_count(program, rng, requests),
         resample=_resample(program, rng),
+        chain=_chain(program, rng),
         system_in_list=provider == "openai",
         refusal_share=0.3 if program.kind in ("redteam", "redteach") else 0.002,
     )
@@ -121,3 +124,9 @@ def _resample(program: Program, rng: Generator) -> int:
     if program.kind in ("generate", "answer", "trace", "sweep", "content", "code", "evaluate"):
         return int(rng.choice([1, 2, 4], p=[0.86, 0.09, 0.05]))
     return 1
+
+
+def _chain(program: Program, rng: Generator) -> int:
+    """Evolving prompts, and texts that are polished in rounds, feed answers back."""
+    chance = {"rewrite": 0.6, "content": 0.1}.get(program.kind, 0.0)
+    return int(rng.integers(2, 5)) if rng.random() < chance else 1

@@ -8,7 +8,15 @@ import numpy as np
 from numpy.random import Generator
 
 MODELS = {
-    "openai": ("gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini", "gpt-5", "gpt-5-mini", "o4-mini"),
+    "openai": (
+        "gpt-4o",
+        "gpt-4o-mini",
+        "gpt-4.1",
+        "gpt-4.1-mini",
+        "gpt-5",
+        "gpt-5-mini",
+        "o4-mini",
+    ),
     "anthropic": ("claude-sonnet-4-5", "claude-opus-4-1", "claude-haiku-4-5", "claude-sonnet-4"),
 }
 ENDPOINTS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}

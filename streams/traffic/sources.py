@@ -100,7 +100,9 @@ def _document(context: Context) -> str:
     expand("topic", context)
     blocks = [expand("title", context)]
     for part in range(2 + context.pick(4)):
-        heading = f"{part + 1}. {expand('title', _fresh(context))}\n" if context.pick(3) == 0 else ""
+        heading = (
+            f"{part + 1}. {expand('title', _fresh(context))}\n" if context.pick(3) == 0 else ""
+        )
         blocks.append(heading + _sentences("s", context, 3, 7))
     return "\n\n".join(blocks)
 

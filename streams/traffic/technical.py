@@ -6,28 +6,79 @@ import json
 
 from streams.traffic.grammar import Context, expand
 
-CODE_SHAPES = (
-    "def {f}({a}, {b}=None):\n    {c} = []\n    for {i} in {a}:\n        if {b} and {i} > {n}:\n"
-    "            {c}.append({i} * {m})\n    return {c}\n",
-    "async function {f}({a}) {{\n  const {c} = await fetch(`/api/{g}/${{{a}.id}}`);\n"
-    "  if (!{c}.ok) throw new Error('{g} ' + {c}.status);\n  return ({c}.json()).slice(0, {n});\n}}\n",
-    "func {f}({a} []int) (int, error) {{\n\tif len({a}) == 0 {{\n\t\treturn 0, errors.New(\"no {g}\")\n"
-    "\t}}\n\t{c} := {a}[0]\n\tfor _, v := range {a}[1:] {{\n\t\t{c} += v % {n}\n\t}}\n\treturn {c}, nil\n}}\n",
-    "class {F}:\n    def __init__(self, {a}, {b}={n}):\n        self.{a} = {a}\n        self._{b} = {b}\n\n"
-    "    def {f}(self):\n        return sum(1 for x in self.{a} if x.{g} >= self._{b})\n",
-    "public int {f}(List<Integer> {a}) {{\n    int {c} = {n};\n    for (int v : {a}) {{\n"
-    "        if (v < {m}) continue;\n        {c} = Math.max({c}, v);\n    }}\n    return {c};\n}}\n",
-    "fn {f}({a}: &[u32]) -> Option<u32> {{\n    let {c} = {a}.iter().filter(|v| **v > {n});\n"
-    "    {c}.copied().max()\n}}\n",
-    "#!/bin/sh\n# {g}\nfor {a} in *.{g}; do\n  [ -s \"${a}\" ] || continue\n"
-    "  head -n {n} \"${a}\" | sort -u > \"{f}_${a}\"\ndone\n",
-    "with open('{g}.csv') as {a}:\n    {c} = [line.split(',') for line in {a}]\n"
-    "print(len({c}), '{g}')\nassert len({c}) < {n}\n",
-    "int {f}(int *{a}, int n) {{\n    int {c} = 0;\n    for (int i = 0; i <= n; i++) {c} += {a}[i];\n"
-    "    return {c} / {m};\n}}\n",
-    "<template>\n  <ul>\n    <li v-for=\"{i} in {a}\" :key=\"{i}.{g}\">{{{{ {i}.{c} }}}}</li>\n  </ul>\n"
-    "</template>\n",
-)
+CODE_SHAPES = r"""
+def {f}({a}, {b}=None):
+    {c} = []
+    for {i} in {a}:
+        if {b} and {i} > {n}:
+            {c}.append({i} * {m})
+    return {c}
+%%
+async function {f}({a}) {{
+  const {c} = await fetch(`/api/{g}/${{{a}.id}}`);
+  if (!{c}.ok) throw new Error('{g} ' + {c}.status);
+  return ({c}.json()).slice(0, {n});
+}}
+%%
+func {f}({a} []int) (int, error) {{
+    if len({a}) == 0 {{
+        return 0, errors.New("no {g}")
+    }}
+    {c} := {a}[0]
+    for _, v := range {a}[1:] {{
+        {c} += v % {n}
+    }}
+    return {c}, nil
+}}
+%%
+class {F}:
+    def __init__(self, {a}, {b}={n}):
+        self.{a} = {a}
+        self._{b} = {b}
+
+    def {f}(self):
+        return sum(1 for x in self.{a} if x.{g} >= self._{b})
+%%
+public int {f}(List<Integer> {a}) {{
+    int {c} = {n};
+    for (int v : {a}) {{
+        if (v < {m}) continue;
+        {c} = Math.max({c}, v);
+    }}
+    return {c};
+}}
+%%
+fn {f}({a}: &[u32]) -> Option<u32> {{
+    let {c} = {a}.iter().filter(|v| **v > {n});
+    {c}.copied().max()
+}}
+%%
+#!/bin/sh
+# {g}
+for {a} in *.{g}; do
+  [ -s "${a}" ] || continue
+  head -n {n} "${a}" | sort -u > "{f}_${a}"
+done
+%%
+with open('{g}.csv') as {a}:
+    {c} = [line.split(',') for line in {a}]
+print(len({c}), '{g}')
+assert len({c}) < {n}
+%%
+int {f}(int *{a}, int n) {{
+    int {c} = 0;
+    for (int i = 0; i <= n; i++) {c} += {a}[i];
+    return {c} / {m};
+}}
+%%
+<template>
+  <ul>
+    <li v-for="{i} in {a}" :key="{i}.{g}">{{{{ {i}.{c} }}}}</li>
+  </ul>
+</template>
+""".strip().split("\n%%\n")
+"""Function-sized pieces in several programming languages, for `str.format`."""
+
 LEVELS = ("INFO", "WARN", "ERROR", "DEBUG")
 EVENTS = (
     "connection reset by peer",
@@ -43,7 +94,9 @@ EVENTS = (
 
 
 def _identifiers(context: Context) -> dict[str, str]:
-    draws = [expand("ident", Context(context.rng, context.lexicon, context.fallback)) for _ in "fabcg"]
+    draws = [
+        expand("ident", Context(context.rng, context.lexicon, context.fallback)) for _ in "fabcg"
+    ]
     f, a, b, c, g = draws
     tail = context.pick(90)
     return {
@@ -69,7 +122,9 @@ def sql(context: Context) -> str:
     """A SELECT over one or two tables."""
     names = _identifiers(context)
     join = (
-        " JOIN {b} ON {b}.{g}_id = {a}.id" if context.rng.random() < 0.5 else " LEFT JOIN {b} USING ({g}_id)"
+        " JOIN {b} ON {b}.{g}_id = {a}.id"
+        if context.rng.random() < 0.5
+        else " LEFT JOIN {b} USING ({g}_id)"
     )
     shape = (
         "SELECT {a}.{g}, COUNT(*) AS {c}\nFROM {a}" + join + "\nWHERE {a}.{g} > {n}\n"
@@ -84,8 +139,10 @@ def json_text(context: Context) -> str:
         "id": expand("ref", context),
         "name": expand("name", context),
         "city": expand("city", context),
-        "items": [expand("product", Context(context.rng, context.lexicon, context.fallback))
-                  for _ in range(1 + context.pick(4))],
+        "items": [
+            expand("product", Context(context.rng, context.lexicon, context.fallback))
+            for _ in range(1 + context.pick(4))
+        ],
         "total": round(float(context.rng.random() * 900), 2),
         "note": expand("s", context),
     }

@@ -1,4 +1,4 @@
-"""Conversations of one program: the exchanges of an item, with history replayed and no times yet."""
+"""Conversations of one program: the exchanges of an item, history replayed, no times yet."""
 
 from __future__ import annotations
 
@@ -17,9 +17,24 @@ from streams.traffic.habits import Habits
 from streams.traffic.sources import SAME_TOPIC, source
 
 OWN_SOURCES = frozenset(
-    {"company", "product", "city", "policy", "rubric", "labels", "language", "prog_language", "name"}
+    {
+        "company",
+        "product",
+        "city",
+        "policy",
+        "rubric",
+        "labels",
+        "language",
+        "prog_language",
+        "name",
+    }
 )
 """In a system prompt these say whose program it is: one value an account."""
+
+CHAINED_SOURCES = frozenset(
+    {"instruction", "question", "passage", "answer", "math_problem", "coding_task", "document"}
+)
+"""Where an answer is fed back as the next text, it takes the place of one of these."""
 
 MAX_HISTORY = 40
 
@@ -70,17 +85,23 @@ class Composer:
         frame = " ".join(self.program.templates)
         self.tag = wanted_tag(frame)
 
-    def thread(self, item: int, limit: int) -> list[Exchange]:
-        """The exchanges of item number `item`, at most `limit` of them."""
+    def thread(self, item: int, limit: int, fed_back: str | None = None) -> list[Exchange]:
+        """The exchanges of item number `item`, at most `limit` of them.
+
+        `fed_back`: an answer that stands in for the item's text.
+        """
         item_rng = np.random.default_rng([self.item_seed, item])
         values = self._values(item_rng, item)
+        if fed_back is not None:
+            texts = [slot for slot, origin in self.program.slots.items() if _is_chained(origin)]
+            values |= dict.fromkeys(texts[:1], fed_back)
         system = fill(self.program.system, values) if self.program.system else None
         asked = self._asked(values, item_rng)
         if self.program.conversation == "agent" and self.program.tools:
             return self._agent(system, asked[0], limit)
         return self._talk(system, asked, limit)
 
-    def _values(self, item_rng: Generator, item: int) -> Mapping[str, str]:
+    def _values(self, item_rng: Generator, item: int) -> dict[str, str]:
         topic: str | None = None
         origins = self.program.slots
         if sum(origin in SAME_TOPIC for origin in origins.values() if isinstance(origin, str)) > 1:
@@ -197,6 +218,10 @@ class Composer:
             pause_s = float(rng.lognormal(np.log(self.habits.think_s), 0.9))
             steps = 1 + int(rng.geometric(0.4))
         return exchanges
+
+
+def _is_chained(origin: str | tuple[str, ...]) -> bool:
+    return isinstance(origin, str) and origin in CHAINED_SOURCES
 
 
 def tool_definitions(names: tuple[str, ...], lang: str) -> str:

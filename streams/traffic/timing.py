@@ -1,9 +1,9 @@
 """When conversations start: people, loops, scripts, cron jobs, end users of a product.
 
 Every process takes the durations of the account's conversations and returns their start times
-(float64, epoch seconds, same length). Rates are drawn over a wide range for every account, so that a
-rate alone tells nothing about what an account is for. Log-normal pauses and diurnal Poisson arrivals
-as in the published client traces of serving systems (ServeGen, BurstGPT).
+(float64, epoch seconds, same length). Rates are drawn over a wide range for every account, so
+that a rate alone tells nothing about what an account is for. Log-normal pauses and diurnal Poisson
+arrivals as in the published client traces of serving systems (ServeGen, BurstGPT).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def batch(rng: Generator, durations_s: Times, start_s: float, span_s: float) -> 
     workers = int(np.exp(rng.uniform(0, np.log(16))))
     overhead_s = float(np.exp(rng.uniform(np.log(0.05), np.log(20))))
     begin = np.sort(start_s + rng.random(runs) * span_s * 0.85)
-    at = 0
+    at = 0.0
     for run, part in enumerate(np.array_split(np.arange(count), runs)):
         free = [max(float(begin[run]), at)] * workers
         for item in part:
@@ -88,10 +88,14 @@ def human(
     days = max(1, round(span_s / DAY_S))
     median_gap_s = float(np.exp(rng.uniform(np.log(20), np.log(400))))
     gaps = rng.lognormal(np.log(median_gap_s), 1.0, count)
+    # Nobody types for more than nine hours a day: who asks much, pauses less.
+    free_s = max(0.0, days * 9 * 3600 - float(durations_s.sum()))
+    gaps *= min(1.0, free_s / float(gaps.sum()))
     busy_s = float((durations_s + gaps).sum())
     sessions = min(count, max(days, int(rng.integers(1, 5)), int(busy_s / 7200)))
     day = rng.integers(0, days, sessions)
-    hour = rng.uniform(opens_h, closes_h, sessions)
+    latest_h = max(opens_h + 0.5, closes_h - busy_s / 3600 / days)
+    hour = rng.uniform(opens_h, latest_h, sessions)
     # Local hour of the day, put back into the span [start_s, start_s + days).
     offset = (hour * 3600 - time_zone_h * 3600 - start_s) % DAY_S
     begin = np.sort(start_s + day * DAY_S + offset)

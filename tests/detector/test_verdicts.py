@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from detector.allowlist import AllowEntry
 from detector.assessment import Assessment
 from detector.levels import RANK, Level
-from detector.verdicts import Standing, VerdictBook, VerdictChange
+from detector.standing import Standing
+from detector.verdict_change import VerdictChange
+from detector.verdicts import VerdictBook
 from tests.detector.verdict_cases import DAY_S, T0_S, assessed, book, later, policy, sequences
 
 

@@ -1,0 +1,62 @@
+# Every target sets up what it needs; a fresh clone needs python3 (3.11 or newer, with venv) and make.
+# ARGS goes to the program behind a target: make demo ARGS=--exit
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# One process a core; the tests of a file stay together, so that what they share is made once.
+PYTEST_ARGS ?= -n auto --dist loadfile
+ARGS ?=
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint bench rotate lock clean
+
+help:  ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make .venv with the pinned packages and the project
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "$(PYTHON) not found: install Python 3.11 or newer, or name one: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$$($(PYTHON) --version) is too old: Stillwatch needs 3.11 or newer; name one: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) has no venv module: install it (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Installing the pinned packages into $(VENV) (the first time takes some minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --requirement requirements-dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## Play a composed day and show what is found (ARGS="--exit --seed 2")
+	$(BIN)/stillwatch demo $(ARGS)
+
+test: lint  ## Check style, types and layers, then run every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
+
+lint: setup  ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## Measure speed and memory against their goals; writes build/bench.json
+	$(BIN)/python -m tests.benchmarks.run $(ARGS)
+
+rotate: setup  ## Retrain with each tool left out and print the table of what is still found
+	$(BIN)/python -m models rotate $(ARGS)
+
+lock: setup  ## Resolve pyproject.toml again into the pinned requirements files
+	$(LOCK) --extra dev --output-file requirements-dev.txt
+	$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
+
+clean:  ## Remove .venv, build/ and every cache
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find streams detector models tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,64 @@
+"""Feature vectors of accounts at their scoring points, made by the detector's own state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.cues import CueModel
+from detector.features import N_FEATURES, read_features
+from detector.state import PartitionState
+from models.accounts import Account
+from streams.batch import BatchBuilder, account_name, identity
+
+BATCH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Vectors with what belongs to them; row i is one scoring point of account `account[i]`.
+
+    Attributes:
+        x: float32, shape (n, N_FEATURES), NaN where unknown.
+        account: int64, shape (n,): index into the accounts given.
+        requests: int64, shape (n,): the account's requests at that point.
+    """
+
+    x: NDArray[np.float32]
+    account: NDArray[np.int64]
+    requests: NDArray[np.int64]
+
+
+def sample_vectors(accounts: Sequence[Account], cues: CueModel) -> Samples:
+    """Runs every account through a partition's state; keeps each scoring point and the end."""
+    builder = BatchBuilder()
+    at = {identity(account_name("default", a.name)): i for i, a in enumerate(accounts)}
+    xs: list[NDArray[np.float32]] = []
+    owners: list[NDArray[np.int64]] = []
+    counts: list[NDArray[np.int64]] = []
+
+    def keep(rows: NDArray[np.void], x: NDArray[np.float32]) -> None:
+        xs.append(x)
+        owners.append(np.array([at[int(a)] for a in rows["account"]], np.int64))
+        counts.append(rows["requests"].astype(np.int64))
+
+    state = PartitionState()
+    pending = []
+    for number, account in enumerate(accounts):
+        pending += account.requests
+        if len(pending) < BATCH and number + 1 < len(accounts):
+            continue
+        batch = builder.build(
+            pending, [r.event_time_s or 0.0 for r in pending], [False] * len(pending)
+        )
+        due = state.apply(batch, cues)
+        keep(due.rows, due.vectors)
+        used = state.accounts.rows[: len(state.accounts)]
+        final = np.empty((len(used), N_FEATURES), np.float32)
+        read_features(used, final)
+        keep(used, final)
+        state, pending = PartitionState(), []
+    return Samples(np.concatenate(xs), np.concatenate(owners), np.concatenate(counts))
