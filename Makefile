@@ -56,6 +56,8 @@ rotate: setup  ## Retrain with each tool left out and print the table of what is
 lock: setup  ## Resolve pyproject.toml again into the pinned requirements files
 	$(LOCK) --extra dev --output-file requirements-dev.txt
 	$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
+	sed -i '1i # Made by `make lock` from pyproject.toml: all that development and training need.' requirements-dev.txt
+	sed -i '1i # Made by `make lock` from pyproject.toml: all that the service needs, a subset of requirements-dev.txt.' requirements.txt
 
 clean:  ## Remove .venv, build/ and every cache
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -168,6 +168,9 @@ def load_cues(path: Path) -> HashedCues:
         raise ModelError(str(path), f"the cue model cannot be read ({error})", remedy) from error
     if tuple(card.get("intents", ())) != INTENTS:
         raise ModelError(str(card_path), "the card names other intents than this release", remedy)
+    fits = weights.ndim == 2 and len(weights) > 0 and weights.shape[1] == N_INTENTS
+    if not fits or scale.shape != (N_INTENTS,) or bias.shape != (N_INTENTS,):
+        raise ModelError(str(path), "the cue model's arrays do not fit its intents", remedy)
     return HashedCues(
         str(card["version"]),
         np.ascontiguousarray(weights, np.int8),

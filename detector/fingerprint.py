@@ -102,6 +102,23 @@ def _lone_char_bytes(lead: np.uint8, second: np.uint8) -> int:
     return 0
 
 
+@njit(cache=True, inline="always")
+def _mark_bytes(text: NDArray[np.uint8], i: int, stop: int) -> int:
+    """Length of a typographic mark or hard space (U+0080-U+00BF, U+2000-U+207F), or 0.
+
+    Not of letters among them (ª, µ, º), nor of the joiners within Persian and Indic words.
+    """
+    if i + 1 >= stop:
+        return 0
+    second = text[i + 1]
+    if text[i] == 0xC2:
+        return 0 if second == 0xAA or second == 0xB5 or second == 0xBA else 2
+    if text[i] == 0xE2 and (second == 0x80 or second == 0x81):
+        joins = second == 0x80 and i + 2 < stop and (text[i + 2] == 0x8C or text[i + 2] == 0x8D)
+        return 0 if joins else 3
+    return 0
+
+
 @njit(cache=True)
 def tokenize(
     text: NDArray[np.uint8],
@@ -142,6 +159,8 @@ def tokenize(
                     break
                 if c >= 0xE0 and i + 1 < stop and _lone_char_bytes(c, text[i + 1]) > 0:
                     break
+                if c >= 0xC2 and _mark_bytes(text, i, stop) > 0:
+                    break
                 if c >= 0xC2:  # accented letters continue the word
                     h = (h ^ np.uint64(c)) * _K1
                     i += 1
@@ -163,6 +182,8 @@ def tokenize(
             n += 1
         elif c < 0xC2:
             i += 1
+        elif _mark_bytes(text, i, stop) > 0:
+            i += _mark_bytes(text, i, stop)
         else:
             lone = _lone_char_bytes(c, text[i + 1] if i + 1 < stop else np.uint8(0))
             h = _SEED
@@ -180,6 +201,8 @@ def tokenize(
                 stem = np.uint64(0)
                 while i < stop and text[i] >= 0x80:
                     if i + 1 < stop and _lone_char_bytes(text[i], text[i + 1]) > 0:
+                        break
+                    if _mark_bytes(text, i, stop) > 0:
                         break
                     if length == 10:
                         stem = mix(h)
@@ -249,14 +272,21 @@ def mandates_tag(text: NDArray[np.uint8], start: int, stop: int) -> bool:
     for i in range(start, stop - 4):
         if text[i] != 60:  # "<"
             continue
-        c0, c1, c2 = text[i + 1] | 32, text[i + 2] | 32, text[i + 3] | 32
-        if c0 == 116 and c1 == 104 and (c2 == 105 or c2 == 111):  # thi, tho
+        c0, c1, c2, c3 = text[i + 1] | 32, text[i + 2] | 32, text[i + 3] | 32, text[i + 4] | 32
+        if c0 == 99 and c1 == 111 and c2 == 116 and not 97 <= c3 <= 122:  # cot
             return True
-        if c0 == 114 and c1 == 101 and c2 == 97:  # rea
+        if i + 5 >= stop:
+            continue
+        c4 = text[i + 5] | 32
+        if c0 == 116 and c1 == 104:
+            if c2 == 105 and c3 == 110 and c4 == 107:  # think
+                return True
+            if c2 == 111 and c3 == 117 and c4 == 103:  # thoug
+                return True
+        # five letters, since <script>, <scroll>, <React.Fragment> and <read> are everyday markup
+        if c0 == 114 and c1 == 101 and c2 == 97 and c3 == 115 and c4 == 111:  # reaso
             return True
-        if c0 == 115 and c1 == 99 and c2 == 114:  # scr
-            return True
-        if c0 == 99 and c1 == 111 and c2 == 116:  # cot
+        if c0 == 115 and c1 == 99 and c2 == 114 and c3 == 97 and c4 == 116:  # scrat
             return True
     return False
 

@@ -19,7 +19,7 @@ from streams.batch import ASSISTANT, EVENT_ID_BYTES, SYSTEM, TOOL_RESULT, TOOLS,
 
 FIRST_POINT = 10
 HALF_LIFE_S = 7 * 86_400.0
-MAX_HALF_LIVES = 100.0
+MAX_HALF_LIVES = 50.0  # the sum of squared weights must fit float32
 
 POINT, CUE = 0, 1
 """Why a row was copied out."""
@@ -65,15 +65,18 @@ def mark_new(
     pieces: NDArray[np.void],
     hashes: NDArray[np.uint64],
     new: NDArray[np.uint8],
+    old: NDArray[np.uint32],
 ) -> None:
     """Marks pieces that the account has not sent lately and remembers them.
 
-    A failed attempt marks nothing as seen. System prompts and tool definitions have a ring of
+    A failed attempt marks nothing as seen. Replayed history is never new: it was counted when it
+    was asked, and a transcript longer than the ring must not turn it over. System prompts and tool definitions have a ring of
     their own, so that a stream of user turns does not make them new again.
 
     Args:
         index: int64, shape (n,): account row of each event, -1 for unattributed ones.
         new: uint8, shape (p,), written: 1 new, 0 known or not to be counted.
+        old: uint32, shape (n, 2), written: earlier-turn pieces, and those of them in the ring.
     """
     for i in range(events.shape[0]):
         if index[i] < 0 or events[i].answered == 0:
@@ -89,9 +92,11 @@ def mark_new(
                     row.system_at += np.uint32(1)
                 continue
             seen = _known(row.ring, h)
-            if pieces[p].last_turn == 0 and (role == USER or role == TOOL_RESULT):
-                row.old_pieces += np.uint32(1)
-                row.old_known += np.uint32(seen)
+            if pieces[p].last_turn == 0:
+                if role == USER or role == TOOL_RESULT:
+                    old[i, 0] += np.uint32(1)
+                    old[i, 1] += np.uint32(seen)
+                continue
             if not seen:
                 new[p] = 1
                 row.ring[np.int64(row.ring_at) % RING] = h
@@ -128,6 +133,37 @@ def _remember_exemplar(row: np.void, score: float, event_id: NDArray[np.uint8]) 
 
 
 @njit(cache=True)
+def _loudest(keys: NDArray[np.uint32], weights: NDArray[np.float32]) -> int:
+    """Row of the heaviest hitter (stored as row + 1), -1 if there is none."""
+    best = 0
+    for j in range(1, keys.shape[0]):
+        if weights[j] > weights[best]:
+            best = j
+    return np.int64(keys[best]) - 1
+
+
+@njit(cache=True)
+def _name_part(
+    row: np.void, users: NDArray[np.void], keys: NDArray[np.void], out: NDArray[np.int64]
+) -> None:
+    out[0] = _loudest(row.blame_user, row.blame_user_w)
+    out[1] = users[out[0]].requests if out[0] >= 0 else 0
+    out[2] = _loudest(row.blame_key, row.blame_key_w)
+    out[3] = keys[out[2]].requests if out[2] >= 0 else 0
+
+
+@njit(cache=True)
+def name_parts(
+    rows: NDArray[np.void], users: NDArray[np.void], keys: NDArray[np.void]
+) -> NDArray[np.int64]:
+    """End user and key that hold most of each row's evidence; see `apply_events`, `due_part`."""
+    out = np.empty((rows.shape[0], 4), np.int64)
+    for i in range(rows.shape[0]):
+        _name_part(rows[i], users, keys, out[i])
+    return out
+
+
+@njit(cache=True)
 def apply_events(
     rows: NDArray[np.void],
     index: NDArray[np.int64],
@@ -140,6 +176,7 @@ def apply_events(
     pieces: NDArray[np.void],
     hashes: NDArray[np.uint64],
     new: NDArray[np.uint8],
+    old: NDArray[np.uint32],
     slot: NDArray[np.int32],
     logits: NDArray[np.float32],
     sample: NDArray[np.uint64],
@@ -150,13 +187,18 @@ def apply_events(
     due_rows: NDArray[np.void],
     due_event: NDArray[np.int32],
     due_why: NDArray[np.uint8],
+    due_part: NDArray[np.int64],
     due_narrow: NDArray[np.void],
     due_narrow_event: NDArray[np.int32],
     due_narrow_scope: NDArray[np.uint8],
+    due_narrow_total: NDArray[np.int64],
 ) -> tuple[int, int]:
     """Applies events in order; returns how many account and narrow rows were copied out.
 
-    The due arrays receive a copy of the row as it is right after the event that made it due.
+    The due arrays receive a copy of the row as it is right after the event that made it due, but
+    for its rings, which are at the batch's end by then and left out.
+    `due_part` (int64, shape (n, 4)) receives the end user and the key that hold most of its
+    evidence: row of the end user or -1, its requests, row of the key or -1, its requests.
     """
     z = np.zeros(diversity.DIMENSIONS, np.int32)
     n_due = 0
@@ -172,6 +214,8 @@ def apply_events(
             row.next_point = np.uint32(FIRST_POINT)
             row.account = e.account
             row.topic_last = np.int16(-1)
+        row.old_pieces += old[i, 0]
+        row.old_known += old[i, 1]
         workload.update_event(row, e, w, pieces, hashes)
         if e.late == 0 or first:
             rate.update_event(row, e, w, first)
@@ -229,13 +273,11 @@ def apply_events(
             narrow.update_event(short, e, ws, fresh, asked, resample, user_bytes)
             if short.requests >= short.next_point:
                 short.next_point = np.uint32(next_point(short.requests))
-                many = clients.several(row.end_users)
-                if scope == 1:
-                    many = clients.several(row.keys)
-                if many:
+                if (row.many_users if scope == 0 else row.many_keys) == 1:
                     due_narrow[n_narrow] = short
                     due_narrow_event[n_narrow] = np.int32(i)
                     due_narrow_scope[n_narrow] = np.uint8(scope)
+                    due_narrow_total[n_narrow] = row.requests
                     n_narrow += 1
         total = row.cue_pieces
         fired = False
@@ -247,6 +289,12 @@ def apply_events(
             if row.requests >= row.next_point:
                 row.next_point = np.uint32(next_point(row.requests))
             due_rows[n_due] = row
+            copied = due_rows[n_due]
+            copied.ring[:] = np.uint32(0)
+            copied.system_ring[:] = np.uint32(0)
+            copied.ring_at = np.uint32(0)
+            copied.system_at = np.uint32(0)
+            _name_part(row, users, keys, due_part[n_due])
             due_event[n_due] = np.int32(i)
             n_due += 1
     return n_due, n_narrow

@@ -7,6 +7,7 @@ neither agrees nor refutes.
 
 from __future__ import annotations
 
+import ctypes
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,9 @@ class Scorer:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        compiled_in = ort.get_available_providers()
-        wanted = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in compiled_in]
+        wanted = ["CPUExecutionProvider"]
+        if "CUDAExecutionProvider" in ort.get_available_providers() and has_nvidia_driver():
+            wanted.insert(0, "CUDAExecutionProvider")
         try:
             self._session = ort.InferenceSession(str(graph), options, providers=wanted)
         except Exception as error:
@@ -132,6 +134,15 @@ class Scorer:
             contribution = float(logits[0] - logits[g + 1])
             out.append(GroupEvidence(name, bool(known.any()), contribution, readings))
         return tuple(out)
+
+
+def has_nvidia_driver() -> bool:
+    """Whether the driver's library can be loaded; without it CUDA need not be tried."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def load_card(path: Path) -> ModelCard:

@@ -25,13 +25,16 @@ class Due:
     """Rows copied out at their scoring points, in log order.
 
     Attributes:
-        rows: ACCOUNT_ROW, shape (d,), each as it was right after its event.
+        rows: ACCOUNT_ROW, shape (d,), each as it was right after its event, rings left out.
         index: int64, shape (d,): row in the account table.
         event: int32, shape (d,): the event in the batch that made it due.
         why: uint8, shape (d,): kernels.POINT or kernels.CUE.
+        part: int64, shape (d, 4): row and requests of the end user, then of the key, that hold
+            most of the evidence; row -1 where there is none.
         vectors: float32, shape (d, N_FEATURES), NaN where unknown.
         narrow_rows, narrow_index, narrow_event, narrow_vectors: the same for keys and end users.
         narrow_scope: uint8, shape (m,): 0 end user, 1 key.
+        narrow_account_requests: int64, shape (m,): the account's requests at that point.
         new: uint8, shape (p,): which pieces of the batch were new.
     """
 
@@ -39,11 +42,13 @@ class Due:
     index: NDArray[np.int64]
     event: NDArray[np.int32]
     why: NDArray[np.uint8]
+    part: NDArray[np.int64]
     vectors: NDArray[np.float32]
     narrow_rows: NDArray[np.void]
     narrow_index: NDArray[np.int64]
     narrow_event: NDArray[np.int32]
     narrow_scope: NDArray[np.uint8]
+    narrow_account_requests: NDArray[np.int64]
     narrow_vectors: NDArray[np.float32]
     new: NDArray[np.uint8]
 
@@ -63,19 +68,23 @@ class PartitionState:
         key_index = _narrow_index(self.keys, batch, index, "key")
         hashes = hash_pieces(batch.text, batch.pieces)
         new = np.zeros(len(batch.pieces), np.uint8)
+        old = np.zeros((len(batch), 2), np.uint32)
         rows = self.accounts.rows
-        kernels.mark_new(rows, index, batch.events, batch.pieces, hashes, new)
+        kernels.mark_new(rows, index, batch.events, batch.pieces, hashes, new, old)
         read = cues.read(batch.text, batch.pieces, kernels.wanted_pieces(batch.pieces, new))
         n = len(batch)
         due_rows = np.empty(n, rows.dtype)
         due_event, due_why = np.empty(n, np.int32), np.empty(n, np.uint8)
+        due_part = np.empty((n, 4), np.int64)
         narrow_rows = np.empty(2 * n, self.keys.rows.dtype)
         narrow_event, narrow_scope = np.empty(2 * n, np.int32), np.empty(2 * n, np.uint8)
+        narrow_total = np.empty(2 * n, np.int64)
         d, m = kernels.apply_events(
             rows, index, self.end_users.rows, user_index, self.keys.rows, key_index,
-            batch.events, batch.event_ids, batch.pieces, hashes, new,
+            batch.events, batch.event_ids, batch.pieces, hashes, new, old,
             read.slot, read.logits, read.sample, read.n_sample, read.n_tokens, read.opening,
-            read.tag, due_rows, due_event, due_why, narrow_rows, narrow_event, narrow_scope,
+            read.tag, due_rows, due_event, due_why, due_part, narrow_rows, narrow_event, narrow_scope,
+            narrow_total,
         )  # fmt: skip
         vectors = np.empty((d, N_FEATURES), np.float32)
         read_features(due_rows[:d], vectors)
@@ -83,10 +92,14 @@ class PartitionState:
         read_narrow(narrow_rows[:m], narrow_vectors)
         at, scope = narrow_event[:m], narrow_scope[:m]
         return Due(
-            due_rows[:d].copy(), index[due_event[:d]], due_event[:d], due_why[:d], vectors,
+            due_rows[:d].copy(), index[due_event[:d]], due_event[:d], due_why[:d], due_part[:d], vectors,
             narrow_rows[:m].copy(), np.where(scope == 0, user_index[at], key_index[at]),
-            at, scope, narrow_vectors, new,
+            at, scope, narrow_total[:m], narrow_vectors, new,
         )  # fmt: skip
+
+    def parts(self, rows: NDArray[np.void]) -> NDArray[np.int64]:
+        """For account rows, shape (r,): what `Due.part` says, shape (r, 4)."""
+        return kernels.name_parts(rows, self.end_users.rows, self.keys.rows)
 
     def evict_idle(self, before_s: float) -> int:
         """Drops entities whose last event is older than `before_s`; returns how many accounts."""

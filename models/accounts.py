@@ -18,7 +18,6 @@ from streams.record import ApiRequest
 from streams.traffic.answers import Filler
 from streams.traffic.bank import Program
 from streams.traffic.corpus import Corpus
-from streams.traffic.day import ordinary_chat
 from streams.traffic.masks import apply_profile, draw_profile
 from streams.traffic.personas import SideChat, compose_account
 from streams.traffic.replay import stretch
@@ -63,15 +62,15 @@ def composed_accounts(
     seed: int,
     source: str,
     corpus: Corpus | None,
+    chats: Sequence[Program] = (),
     requests: tuple[int, int] = (25, 110),
 ) -> Iterable[Account]:
     """Accounts that run each program `per_program` times; programs labelled "depends" are left out.
 
-    A quarter of them, whatever the label, mixes in ordinary chat.
+    A quarter of them, whatever the label, mixes in ordinary chat (`chats`).
     """
     filler = Filler(seed)
     benign = [p for p, _ in programs if p.label == "benign"]
-    chats = ordinary_chat(benign)
     for number, (program, batch) in enumerate(programs):
         if program.label == "depends":
             continue

@@ -13,7 +13,9 @@ _NAME = re.compile(
     r"api_?key|key_?(id|hash|name)|token_(id|name)|virtual_key|subscription|owner|_?ip\b|address",
     re.IGNORECASE,
 )
-_NOT_NAME = re.compile(r"user[-_.]?agent|user_(input|prompt|message)|content|addresses", re.IGNORECASE)
+_NOT_NAME = re.compile(
+    r"user[-_.]?agent|user_(input|prompt|message)|content|addresses", re.IGNORECASE
+)
 _SKIPPED = frozenset({"messages", "content", "prompt", "choices", "contents", "body", "response",
                       "response_body", "output", "tools", "text", "events", "input",
                       "model_map_information", "inputBodyJson", "outputBodyJson"})

@@ -105,6 +105,8 @@ _FLOATS = (
     ("output_chars", "output_chars"),
     ("tool_count", "tool_count"),
 )
+LARGEST = 2.0**53
+"""Numbers are held within plus and minus this, so that sums of float32 logs stay finite."""
 _IDS = (
     ("end_user", "end_user"),
     ("address", "client_ip"),
@@ -160,15 +162,15 @@ class BatchBuilder:
                 for v in map(attrgetter(attribute), requests)
             ]
         events["account"] = [
-            0 if r.account is None else self._id(account_name(r.tenant, r.account))
+            self._id(account_name(r.tenant, r.account)) if r.account else 0
             for r in requests
         ]
         for column, attribute in _FLOATS:
-            events[column] = np.array(list(map(attrgetter(attribute), requests)), dtype="f8")
-        events["input_tokens"] = np.array([_total_input(r) for r in requests], dtype="f8")
+            events[column] = _numbers(list(map(attrgetter(attribute), requests)))
+        events["input_tokens"] = _numbers([_total_input(r) for r in requests])
         events["logprobs"] = [_FLAG[r.logprobs] for r in requests]
         events["stream"] = [_FLAG[r.stream] for r in requests]
-        events["structured"] = [-1 if r.response_format is None else 1 for r in requests]
+        events["structured"] = [_structured(r) for r in requests]
         events["answered"] = [_answered(r) for r in requests]
         events["finish"] = [_FINISH.get(r.finish_reason, OTHER) for r in requests]
         events["tag_out"] = [
@@ -209,6 +211,24 @@ def _total_input(r: ApiRequest) -> int | None:
     if r.cached_in_input is False and r.cached_tokens and r.input_tokens is not None:
         return r.input_tokens + r.cached_tokens
     return r.input_tokens
+
+
+def _numbers(values: list[float | None]) -> NDArray[np.float64]:
+    """Numbers as float64 within LARGEST, NaN for None."""
+    try:
+        column = np.array(values, dtype="f8")
+    except OverflowError:  # an integer past every float
+        column = np.array([None if v is None else min(max(v, -LARGEST), LARGEST) for v in values],
+                          dtype="f8")  # fmt: skip
+    return np.clip(column, -LARGEST, LARGEST)
+
+
+def _structured(r: ApiRequest) -> int:
+    """1 when an output format was asked, 0 when only other parameters are known, else -1."""
+    if r.response_format is not None:
+        return 1
+    known = r.temperature is not None or r.max_tokens is not None or r.stream is not None
+    return 0 if known else -1
 
 
 def _answered(r: ApiRequest) -> int:
@@ -253,15 +273,19 @@ def _pieces(
         messages = r.messages
         if messages:
             first = len(texts)
-            prefill = first + len(messages) - 1  # an answer begun by the client is no history
-            for m in messages:
+            prefill = len(messages) - 1  # an answer begun by the client is no history
+            for k, m in enumerate(messages):
                 role = _ROLES.get(m.role, USER)
+                has_text = bool(m.text) and not m.text.isspace()
                 if role == USER:
                     n_user += 1
-                elif role >= ASSISTANT and len(texts) < prefill:
+                elif role == TOOL_RESULT:
                     has_history = 1
-                    if role == ASSISTANT:
-                        answered_at = len(texts) + 1
+                elif role == ASSISTANT and k < prefill:
+                    has_history = 1
+                    answered_at = len(texts) + has_text
+                if not has_text:  # a picture or a bare tool call: no text to know or to repeat
+                    continue
                 texts.append(m.text)
                 roles.append(role)
                 last_turn.append(1)
@@ -287,7 +311,7 @@ def _pieces(
     pieces["event"] = np.repeat(np.arange(len(requests)), counts)
     events["user_turns"] = turns
     events["history"] = history
-    events["n_messages"] = lengths
+    events["n_messages"] = [min(max(length, -1), 2**31 - 1) for length in lengths]
     return pieces, b"".join(chain(encoded))
 
 

@@ -35,8 +35,7 @@ def decode_json(value: bytes) -> object:
     repaired = without_half_pairs(value)
     if repaired is not value:
         try:
-            parsed = msgspec.json.decode(repaired)
-            return parsed
+            return msgspec.json.decode(repaired)
         except RecursionError:
             raise MalformedRecord("", "JSON of reasonable depth", "deep nesting") from None
         except msgspec.DecodeError as error:

@@ -1,4 +1,4 @@
-"""Identities that must not be kept: end users and addresses become HMACs, secrets become hashes."""
+"""Identities that must not be kept: users and addresses become HMACs, secrets become hashes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import hmac
 import ipaddress
 import re
 
-_SECRET = re.compile(r"^(?:Bearer\s+\S+|Basic\s+\S+|(?:sk|pk|rk|api|key)-[A-Za-z0-9_\-.]{8,}"
-                     r"|AIza[\w\-]{20,}|gsk_\w{8,}|xai-\w{8,}|eyJ[\w\-]+\.[\w\-.]+)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"^(?:Bearer\s+\S+|Basic\s+\S+|(?:sk|pk|rk)-[\w\-.]{8,}|AIza[\w\-]{20,}|gsk_\w{8,}"
+    r"|xai-\w{8,}|eyJ[\w\-]+\.[\w\-.]+)$",
+    re.IGNORECASE,
+)
 _MOST_CACHED = 65_536
 
 
@@ -19,6 +22,7 @@ class Privacy:
         self._key = hmac_key
         self._users: dict[str, str] = {}
         self._addresses: dict[str, tuple[str, str | None]] = {}
+        self._names: dict[str, str] = {}
 
     def pseudonym(self, identity: str) -> str:
         """The first 32 hex digits of HMAC-SHA256 over the identity."""
@@ -29,6 +33,21 @@ class Privacy:
             if len(self._users) >= _MOST_CACHED:
                 self._users.clear()
             self._users[identity] = found
+        return found
+
+    def name(self, text: str) -> str:
+        """An account or key as it may be kept: secrets hashed, an address as its pseudonym.
+
+        An operator may take the address for the account; it is an address still.
+        """
+        found = self._names.get(text)
+        if found is None:
+            found = key_name(text)
+            if found == text and ip_of(text) is not None:
+                found = "ip:" + self.address(text)[0]
+            if len(self._names) >= _MOST_CACHED:
+                self._names.clear()
+            self._names[text] = found
         return found
 
     def address(self, address: str) -> tuple[str, str | None]:

@@ -13,8 +13,8 @@ import msgspec
 
 from streams.errors import MalformedRecord
 from streams.formats.times import EARLIEST_S, LATEST_S
-from streams.privacy import Privacy, ip_of, key_name
-from streams.record import ApiRequest, Message
+from streams.privacy import Privacy
+from streams.record import ApiRequest
 
 _LONGEST_ID = 512
 _TEXTS = ("system", "tools", "output_text", "response_format")
@@ -49,30 +49,60 @@ class Settler:
         self._cut_all(request)
         if request.tenant == "default":
             request.tenant = self._tenant
-        if request.account is not None and ip_of(request.account) is not None:
-            # an operator may take the address for the account; it is an address still
-            request.account = "ip:" + self._privacy.pseudonym(request.account)
-        if request.key is not None:
-            request.key = key_name(request.key)
-            if request.account is not None:
-                request.account = key_name(request.account)
         self._replace_identities(request)
         if not request.event_id:
             request.event_id = self._content_id(request, record_time_s)
         return request
 
-    def settle_native(self, request: ApiRequest, record_time_s: float | None) -> ApiRequest:
-        """The fast path: the same result with as few steps as a well-formed record needs."""
+    def settle_native(
+        self, request: ApiRequest, record_time_s: float | None, record_bytes: int
+    ) -> ApiRequest:
+        """The same result for a record decoded by type, in the few steps that most need.
+
+        A record no longer than one text may be holds no text to cut, and JSON holds no NaN; all
+        that is left is ranges, names and identities.
+        """
         when = request.event_time_s
-        if when is None or not EARLIEST_S <= when <= LATEST_S or not request.event_id:
+        counts = (
+            (request.input_tokens or 0) | (request.output_tokens or 0)
+            | (request.cached_tokens or 0) | (request.reasoning_tokens or 0)
+            | (request.n_messages or 0) | (request.tool_count or 0) | (request.output_chars or 0)
+        )
+        if (
+            when is None or not EARLIEST_S <= when <= LATEST_S or not request.event_id
+            or not 0 <= counts < 2**53 or record_bytes > self._most
+            or request.account_created_s is not None
+            or (record_bytes > 2 * _LONGEST_ID and self._has_long_name(request))
+        ):
             return self.settle(request, record_time_s)
-        return self.settle(request, record_time_s)
+        if request.tenant == "default":
+            request.tenant = self._tenant
+        self._replace_identities(request)
+        return request
+
+    def _has_long_name(self, request: ApiRequest) -> bool:
+        most = _LONGEST_ID
+        return (
+            len(request.event_id) > most
+            or len(request.account or "") > most or len(request.key or "") > most
+            or len(request.model or "") > most or len(request.user_agent or "") > most
+            or len(request.endpoint or "") > most or len(request.organisation or "") > most
+            or len(request.provider or "") > most or len(request.model_served or "") > most
+            or len(request.error_code or "") > most
+            or len(request.finish_reason_raw or "") > most
+            or len(request.refusal_category or "") > most
+        )
 
     def _replace_identities(self, request: ApiRequest) -> None:
+        privacy = self._privacy
+        if request.account is not None:
+            request.account = privacy.name(request.account)
+        if request.key is not None:
+            request.key = privacy.name(request.key)
         if request.end_user is not None:
-            request.end_user = self._privacy.pseudonym(request.end_user)
+            request.end_user = privacy.pseudonym(request.end_user)
         if request.client_ip is not None:
-            request.client_ip, network = self._privacy.address(request.client_ip)
+            request.client_ip, network = privacy.address(request.client_ip)
             if request.network is None:
                 request.network = network
 
@@ -125,8 +155,3 @@ def cut(text: str, most_bytes: int) -> str:
     if len(raw) <= most_bytes:
         return text
     return raw[:most_bytes].decode("utf-8", "ignore")
-
-
-def empty_message() -> Message:
-    """A message without text."""
-    return Message("user")

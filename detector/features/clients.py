@@ -19,6 +19,10 @@ FIELDS = [
     ("networks", "u1", (32,)),
     ("agents", "u1", (16,)),
     ("keys", "u1", (16,)),
+    ("first_user", "u8"),  # the first seen, to know for sure when there is another
+    ("first_key", "u8"),
+    ("many_users", "u1"),
+    ("many_keys", "u1"),
     ("named_w", "u4"),  # requests that named an end user
     ("addressed_w", "u4"),
     ("networked_w", "u4"),
@@ -45,6 +49,10 @@ def update_event(row: np.void, e: np.void) -> None:
     """Adds one request's identities; 0 means that the log has none."""
     if e.end_user != 0:
         hll_add(row.end_users, e.end_user)
+        if row.first_user == 0:
+            row.first_user = e.end_user
+        elif row.first_user != e.end_user:
+            row.many_users = np.uint8(1)
         row.named_w += np.uint32(1)
     if e.address != 0:
         hll_add(row.addresses, e.address)
@@ -57,6 +65,10 @@ def update_event(row: np.void, e: np.void) -> None:
         row.agent_w += np.uint32(1)
     if e.key != 0:
         hll_add(row.keys, e.key)
+        if row.first_key == 0:
+            row.first_key = e.key
+        elif row.first_key != e.key:
+            row.many_keys = np.uint8(1)
         row.keyed_w += np.uint32(1)
 
 
@@ -68,15 +80,6 @@ def blame(row: np.void, user: np.uint32, key: np.uint32, evidence: float) -> Non
         heavy_add(row.blame_user, row.blame_user_w, user, evidence)
     if key != 0:
         heavy_add(row.blame_key, row.blame_key_w, key, evidence)
-
-
-@njit(cache=True)
-def several(registers: NDArray[np.uint8]) -> bool:
-    """Whether a sketch has seen more than one identity."""
-    filled = 0
-    for j in range(registers.shape[0]):
-        filled += registers[j] > 0
-    return filled > 1
 
 
 @njit(cache=True, inline="always")

@@ -97,12 +97,11 @@ def update_piece(
         for b in range(DIMENSIONS):
             z[b] += np.int32(h >> np.uint64(b) & np.uint64(1))
     items = n_sample - stable
-    for j in range(n_sample):  # a pair counts once a piece: the marker bit is the count's parity
+    for j in range(n_sample):  # a pair counts once a piece
         bucket = np.int64(sample[j] >> np.uint64(55))
         seen = False
-        for i in range(max(0, j - 8), j):
-            if np.int64(sample[i] >> np.uint64(55)) == bucket:
-                seen = True
+        for i in range(j):
+            seen |= np.int64(sample[i] >> np.uint64(55)) == bucket
         if not seen and row.frame[bucket] < 255:
             row.frame[bucket] += np.uint8(1)
     row.frame_n += np.uint16(1)

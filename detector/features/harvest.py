@@ -16,6 +16,7 @@ NAME = "harvest"
 
 FIELDS = [
     ("answered", "f4"),  # weight of answered requests
+    ("turned_w", "f4"),  # weight of those whose messages the log has
     ("one_shot", "f4"),
     ("resampled", "f4"),
     ("ratio_w", "f4"),
@@ -33,7 +34,9 @@ FIELDS = [
     ("tag_kept", "f4"),  # a thinking tag was mandated and the answer starts with one
     ("zero_w", "f4"),
     ("zero", "f4"),  # temperature known and near zero
+    ("structured_w", "f4"),
     ("structured", "f4"),
+    ("graded_w", "f4"),
     ("short_graded", "f4"),
     ("pairs", "u4"),
     ("taken_tokens", "f8"),
@@ -71,27 +74,33 @@ def update_event(
         grade: largest grading probability among the new pieces.
     """
     row.answered += np.float32(w)
-    if e.history == 0 and e.user_turns <= 1:
-        row.one_shot += np.float32(w)
-    if resample:
-        row.resampled += np.float32(w)
-    if e.structured == 1:
-        row.structured += np.float32(w)
+    if e.user_turns > 0 or e.history == 1:
+        row.turned_w += np.float32(w)
+        if e.history == 0 and e.user_turns <= 1:
+            row.one_shot += np.float32(w)
+        if resample:
+            row.resampled += np.float32(w)
+    if e.structured >= 0:
+        row.structured_w += np.float32(w)
+        if e.structured == 1:
+            row.structured += np.float32(w)
     out_tokens = e.output_tokens
     if np.isnan(out_tokens) and not np.isnan(e.output_chars):
         out_tokens = e.output_chars / np.float32(4.0)
     if not np.isnan(out_tokens):
         row.out_w += np.float32(w)
         row.out_log += np.float32(w * np.log1p(max(out_tokens, np.float32(0.0))))
-        row.taken_tokens += float(out_tokens)
+        row.taken_tokens += float(max(out_tokens, np.float32(0.0)))
         row.taken_known += np.uint32(1)
         if not np.isnan(e.input_tokens):
             row.ratio_w += np.float32(w)
             row.ratio += np.float32(
                 w * (np.log1p(max(out_tokens, 0.0)) - np.log1p(max(e.input_tokens, 0.0)))
             )
-        if grade > 0.5 and out_tokens <= 64.0:
-            row.short_graded += np.float32(w)
+        if e.piece0 != e.piece1:
+            row.graded_w += np.float32(w)
+            if grade > 0.5 and out_tokens <= 64.0:
+                row.short_graded += np.float32(w)
     if e.finish >= 0:
         row.finish_w += np.float32(w)
         if e.finish == LENGTH:
@@ -124,13 +133,15 @@ def read(row: np.void, out: NDArray[np.float32]) -> None:
     out[:] = np.nan
     if row.answered <= 0.0:
         return
-    out[0] = row.one_shot / row.answered
-    out[1] = row.resampled / row.answered
+    if row.turned_w > 0.0:
+        out[0] = row.one_shot / row.turned_w
+        out[1] = row.resampled / row.turned_w
     if row.ratio_w > 0.0:
         out[2] = row.ratio / row.ratio_w
     if row.out_w > 0.0:
         out[3] = row.out_log / row.out_w
-        out[11] = row.short_graded / row.out_w
+    if row.graded_w > 0.0:
+        out[11] = row.short_graded / row.graded_w
     if row.finish_w > 0.0:
         out[4] = row.saturated / row.finish_w
         out[5] = row.refused / row.finish_w
@@ -142,4 +153,5 @@ def read(row: np.void, out: NDArray[np.float32]) -> None:
         out[8] = row.tag_kept / row.answered
     if row.zero_w > 0.0:
         out[9] = row.zero / row.zero_w
-    out[10] = row.structured / row.answered
+    if row.structured_w > 0.0:
+        out[10] = row.structured / row.structured_w

@@ -38,9 +38,10 @@ NARROW_ROW = np.dtype(
         ("opening_key", "u4"),
         ("opening_w", "f4"),
         ("piece_tokens", "f4"),
-        ("answered", "f4"),
+        ("turned_w", "f4"),
         ("one_shot", "f4"),
         ("resampled", "f4"),
+        ("structured_w", "f4"),
         ("structured", "f4"),
         ("out_w", "f4"),
         ("out_log", "f4"),
@@ -125,23 +126,29 @@ def update_event(
         row.user_bytes += np.float32(w * np.log1p(user_bytes))
     if e.answered == 0:
         return
-    row.answered += np.float32(w)
     row.asked += np.float32(w * asked)
     row.fresh += np.float32(w * fresh)
-    if e.history == 0 and e.user_turns <= 1:
-        row.one_shot += np.float32(w)
-    if resample:
-        row.resampled += np.float32(w)
-    if e.structured == 1:
-        row.structured += np.float32(w)
-    if not np.isnan(e.output_tokens):
+    if e.user_turns > 0 or e.history == 1:
+        row.turned_w += np.float32(w)
+        if e.history == 0 and e.user_turns <= 1:
+            row.one_shot += np.float32(w)
+        if resample:
+            row.resampled += np.float32(w)
+    if e.structured >= 0:
+        row.structured_w += np.float32(w)
+        if e.structured == 1:
+            row.structured += np.float32(w)
+    out_tokens = e.output_tokens
+    if np.isnan(out_tokens) and not np.isnan(e.output_chars):
+        out_tokens = e.output_chars / np.float32(4.0)
+    if not np.isnan(out_tokens):
         row.out_w += np.float32(w)
-        row.out_log += np.float32(w * np.log1p(max(e.output_tokens, np.float32(0.0))))
-        row.taken_tokens += e.output_tokens
+        row.out_log += np.float32(w * np.log1p(max(out_tokens, np.float32(0.0))))
+        row.taken_tokens += max(out_tokens, np.float32(0.0))
         if not np.isnan(e.input_tokens):
             row.ratio_w += np.float32(w)
             row.ratio += np.float32(
-                w * (np.log1p(max(e.output_tokens, 0.0)) - np.log1p(max(e.input_tokens, 0.0)))
+                w * (np.log1p(max(out_tokens, 0.0)) - np.log1p(max(e.input_tokens, 0.0)))
             )
 
 
@@ -165,16 +172,17 @@ def read_narrow(rows: NDArray[np.void], out: NDArray[np.float32]) -> None:
             out[i, _TOKENS] = row.piece_tokens / w
         if row.asked > 0.0:
             out[i, _DISTINCT] = row.fresh / row.asked
-        if row.answered > 0.0:
-            out[i, _ONE_SHOT] = row.one_shot / row.answered
-            out[i, _RESAMPLE] = row.resampled / row.answered
-            out[i, _STRUCTURED] = row.structured / row.answered
+        if row.turned_w > 0.0:
+            out[i, _ONE_SHOT] = row.one_shot / row.turned_w
+            out[i, _RESAMPLE] = row.resampled / row.turned_w
+        if row.structured_w > 0.0:
+            out[i, _STRUCTURED] = row.structured / row.structured_w
         if row.ratio_w > 0.0:
             out[i, _RATIO] = row.ratio / row.ratio_w
         if row.out_w > 0.0:
             out[i, _OUT] = row.out_log / row.out_w
         if row.w2 > 0.0:
-            out[i, _EFFECTIVE] = np.log1p(row.w * row.w / row.w2)
+            out[i, _EFFECTIVE] = np.log1p(float(row.w) * float(row.w) / float(row.w2))
         if row.texted > 0.0:
             out[i, _HISTORY] = row.with_history / row.texted
             out[i, _TURNS] = row.turns / row.texted

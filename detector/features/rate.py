@@ -26,6 +26,7 @@ FIELDS = [
     ("gap_w", "f4"),
     ("gap", "f8"),  # sums over gaps, in seconds
     ("gap2", "f8"),
+    ("lgap_base", "f4"),  # the first log gap; the others are counted from it
     ("lgap", "f4"),  # sums over log gaps
     ("lgap2", "f4"),
     ("lgap_prev", "f4"),
@@ -58,9 +59,13 @@ def update_event(row: np.void, e: np.void, w: float, first: bool) -> None:
         row.created_s = e.created_s
         row.busy_s = np.nan
         row.lgap_prev = np.float32(np.nan)
+        row.lgap_base = np.float32(np.nan)
     else:
         gap = max(t - row.last_s, 0.0)
         lgap = np.float32(np.log(gap + 0.01))
+        if np.isnan(row.lgap_base):
+            row.lgap_base = lgap
+        lgap -= row.lgap_base  # else the unit of time would leak into the autocorrelation
         row.gap_w += np.float32(w)
         row.gap += w * gap
         row.gap2 += w * gap * gap
@@ -72,7 +77,6 @@ def update_event(row: np.void, e: np.void, w: float, first: bool) -> None:
         row.lgap_prev = lgap
         if gap > row.idle_best:
             row.idle_best = np.float32(gap)
-        row.first_s = min(row.first_s, t)
         row.last_s = max(row.last_s, t)
     if not np.isnan(e.created_s) and np.isnan(row.created_s):
         row.created_s = e.created_s

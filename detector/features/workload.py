@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detector.features.sketches import hll_add, hll_count
-from streams.batch import SYSTEM, TOOL_RESULT
+from streams.batch import SYSTEM, TOOL_RESULT, USER
 
 NAME = "workload"
 
@@ -15,6 +15,7 @@ FIELDS = [
     ("requests", "u4"),
     ("new_pieces", "u4"),
     ("failures", "u4"),
+    ("judged", "u4"),  # requests of which the log says whether they were answered
     ("w", "f4"),  # weight of all requests
     ("w2", "f4"),
     ("with_tools_known", "f4"),
@@ -62,6 +63,8 @@ def update_event(
     row.requests += np.uint32(1)
     row.w += np.float32(w)
     row.w2 += np.float32(w * w)
+    if e.answered >= 0:
+        row.judged += np.uint32(1)
     if e.answered == 0:
         row.failures += np.uint32(1)
     if e.model != 0:
@@ -88,7 +91,7 @@ def update_event(
         elif pieces[p].last_turn == 1:
             if pieces[p].role == TOOL_RESULT:
                 results += size
-            else:
+            elif pieces[p].role == USER:
                 user += size
     if system:
         row.with_system += np.float32(w)
@@ -108,7 +111,7 @@ def read(row: np.void, out: NDArray[np.float32]) -> None:
     out[:] = np.nan
     if row.requests == 0:
         return
-    out[0] = np.log1p(row.w * row.w / row.w2)
+    out[0] = np.log1p(float(row.w) * float(row.w) / float(row.w2))
     if row.with_tools_known > 0.0:
         out[1] = row.with_tools / row.with_tools_known
     if row.texted > 0.0:
@@ -121,5 +124,8 @@ def read(row: np.void, out: NDArray[np.float32]) -> None:
         out[9] = np.log1p(hll_count(row.systems))
     if row.streamed_w > 0.0:
         out[8] = row.streamed / row.streamed_w
-    out[10] = np.log1p(hll_count(row.models))
-    out[11] = float(row.failures) / float(row.requests)
+    models = hll_count(row.models)
+    if models > 0.0:
+        out[10] = np.log1p(models)
+    if row.judged > 0:
+        out[11] = float(row.failures) / float(row.judged)

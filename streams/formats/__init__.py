@@ -10,7 +10,9 @@ from streams.formats.apisix import FORMAT as APISIX
 from streams.formats.azure import FORMAT as AZURE
 from streams.formats.bedrock import FORMAT as BEDROCK
 from streams.formats.cloudflare import FORMAT as CLOUDFLARE
+from streams.formats.envoy import FORMAT as ENVOY
 from streams.formats.format import Context, Format
+from streams.formats.higress import FORMAT as HIGRESS
 from streams.formats.kong import FORMAT as KONG
 from streams.formats.langfuse import FORMAT as LANGFUSE
 from streams.formats.litellm import FORMAT as LITELLM
@@ -31,6 +33,8 @@ FORMATS: tuple[Format, ...] = (
     BEDROCK,
     KONG,
     APISIX,
+    HIGRESS,
+    ENVOY,
     AZURE,
     CLOUDFLARE,
     LANGFUSE,

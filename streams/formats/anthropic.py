@@ -12,6 +12,7 @@ from streams.formats.assemble import build, join_response
 from streams.formats.errors_in import read_error
 from streams.formats.exchange import ACCOUNTS, read_envelope, read_exchange
 from streams.formats.format import Context, Format
+from streams.formats.http_entry import http_path
 from streams.formats.openai import holds_exchange
 from streams.formats.request_body import read_request
 from streams.formats.response_body import read_response
@@ -44,13 +45,18 @@ def recognises(obj: Any) -> bool:
         return looks_streamed(obj) and _is_stream(read_stream(obj)[0])
     if not isinstance(obj, dict):
         return False
-    if obj.get("subtype") in _FALLBACKS or obj.get("type") in _EVENTS:
+    if _kind(obj, "subtype") in _FALLBACKS or _kind(obj) in _EVENTS:
         return True
     if "custom_id" in obj:
         return _is_batch_line(obj)
     if isinstance(obj.get("requests"), list):
         return any(_is_batch_line(entry) for entry in obj["requests"])
-    return holds_exchange(obj) and _is_messages(obj)
+    if _is_transcript(obj):
+        return True
+    path = http_path(obj)
+    if path is not None and path.split("?")[0].rstrip("/").endswith("/v1/messages"):
+        return True
+    return _is_messages(obj) and holds_exchange(obj)
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -61,19 +67,26 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
         if _is_stream(obj):
             return [read_exchange({"response": {"body": obj}}, context, "anthropic/events")]
         return [request for entry in obj for request in decode(entry, context)]
-    if obj.get("subtype") in _FALLBACKS:
+    if _kind(obj, "subtype") in _FALLBACKS:
         return [_refusal_note(obj, context)]
-    if obj.get("type") in _EVENTS:
+    if _kind(obj) in _EVENTS:
         return []  # one event of a stream, alone: no request
     if isinstance(obj.get("requests"), list) and "custom_id" not in obj:
         return [_batch_line(entry, context) for entry in obj["requests"] if _is_batch_line(entry)]
     if "custom_id" in obj:
         return [_batch_line(obj, context)]
+    if _is_transcript(obj):
+        return _transcript(obj, context)
     return [read_exchange(obj, context, "anthropic", _ACCOUNTS)]
 
 
 def _is_stream(events: list[Any]) -> bool:
-    return any(isinstance(event, dict) and event.get("type") in _EVENTS for event in events)
+    return any(isinstance(event, dict) and _kind(event) in _EVENTS for event in events)
+
+
+def _kind(obj: dict[str, Any], name: str = "type") -> str:
+    kind = obj.get(name)
+    return kind if isinstance(kind, str) else ""
 
 
 def _is_batch_line(obj: Any) -> bool:
@@ -98,10 +111,11 @@ def _is_messages(obj: dict[str, Any]) -> bool:
     ):
         return True
     response = obj.get("response")
-    for answer in (obj, response, response.get("body") if isinstance(response, dict) else None,
-                   obj.get("response_body"), obj.get("output")):
-        if isinstance(answer, str) and looks_streamed(answer):
-            answer = read_stream(answer[:20_000])[0]
+    for value in (obj, response, response.get("body") if isinstance(response, dict) else None,
+                  obj.get("response_body"), obj.get("output")):
+        answer: object = value
+        if isinstance(value, str) and looks_streamed(value):
+            answer = read_stream(value[:20_000])[0]
         if isinstance(answer, list):
             if _is_stream(answer):
                 return True
@@ -144,6 +158,25 @@ def _batch_line(obj: dict[str, Any], context: Context) -> ApiRequest:
     fields.pop("event_id", None)
     context.put_account(obj, fields, *ACCOUNTS)
     return build(fields)
+
+
+def _is_transcript(obj: dict[str, Any]) -> bool:
+    """A line of Claude Code's session files."""
+    return obj.get("type") in ("user", "assistant", "system", "summary", "result") and any(
+        name in obj for name in ("sessionId", "session_id", "leafUuid", "parentUuid")
+    )
+
+
+def _transcript(obj: dict[str, Any], context: Context) -> list[ApiRequest]:
+    """An assistant line is the answer of one request; other lines are none."""
+    message = obj.get("message")
+    if obj.get("type") != "assistant" or not isinstance(message, dict):
+        return []
+    fields: Fields = {"source": "anthropic/claude_code"}
+    join_response(fields, read_response(message))
+    read_envelope({"timestamp": obj.get("timestamp"), "request_id": obj.get("requestId")}, fields)
+    context.put_account(obj, fields, *ACCOUNTS)
+    return [build(fields)]
 
 
 def _refusal_note(obj: dict[str, Any], context: Context) -> ApiRequest:

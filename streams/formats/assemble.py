@@ -10,7 +10,7 @@ _FROM_RESPONSE = (
     "finish_reason_raw", "finish_reason", "refusal_category", "output_text", "output_chars",
     "error_code",
 )
-_NOT_FIELDS = ("response_id", "asked_model", "fallback_block")
+_NOT_FIELDS = ("response_id", "asked_model")
 
 
 def join_response(fields: Fields, response: Fields) -> None:

@@ -2,7 +2,7 @@
 
 CloudWatch subscriptions (`logEvents[].message`), Firehose (`records[].data`), Kinesis to Lambda
 (`Records[].kinesis.data`), `awslogs.data`, Logs Insights rows of cells, exports with `@message`,
-EventBridge `detail`, SNS and SQS bodies; JSON text and base64 gzip at any of these places.
+EventBridge `detail`; JSON text and base64 gzip at any of these places.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from streams.formats.base64_text import unwrapped
-from streams.formats.sse import read_stream
+from streams.formats.documents import documents_in
 from streams.formats.values import json_in
 
 _DEEPEST = 8
@@ -72,8 +72,7 @@ def _open_object(obj: dict[str, Any], found: Opened, depth: int) -> None:
             if name == "logEvents" or len(found.records) > before:
                 found.opened = True
             return
-    for name in ("message", "@message", "data", "Data", "detail", "kinesis", "awslogs", "body",
-                 "Message", "Sns", "value", "record", "event"):
+    for name in ("message", "@message", "data", "Data", "detail", "kinesis", "awslogs"):
         inner = obj.get(name)
         if isinstance(inner, dict | list | str) and inner:
             _open(inner, found, depth + 1)
@@ -89,7 +88,7 @@ def _open_text(text: str, found: Opened, depth: int) -> None:
         if parsed is not None:
             _open(parsed, found, depth + 1)
             return
-        for entry in read_stream(text)[0]:  # several documents, one a line
+        for entry in documents_in(text)[0]:  # several documents, the last perhaps cut
             _open(entry, found, depth + 1)
         return
     if len(text) < 40:

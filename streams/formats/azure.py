@@ -78,10 +78,8 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
             groups.setdefault(name, []).append(row)
         elif (request := _gateway(row, properties, context)) is not None:
             requests.append(request)
-    for group in groups.values():
-        if (request := _llm_rows(group, context)) is not None:
-            requests.append(request)
-    return requests
+    joined = [_llm_rows(group, context) for group in groups.values()]
+    return requests + [request for request in joined if request is not None]
 
 
 def _properties(row: dict[str, Any]) -> dict[str, Any]:
@@ -131,11 +129,13 @@ def _common(row: dict[str, Any], fields: Fields) -> None:
     when = epoch_s(first(row.get("time"), row.get("TimeGenerated"), row.get("timestamp")), "time")
     if when is not None:
         fields["event_time_s"] = when
-    if (event_id := identity(first(row.get("correlationId"), row.get("CorrelationId")))) is not None:
+    event_id = identity(first(row.get("correlationId"), row.get("CorrelationId")))
+    if event_id is not None:
         fields["event_id"] = event_id
     if address := text_of(first(row.get("callerIpAddress"), row.get("CallerIpAddress"))):
         fields["client_ip"] = address
-    if (spent := amount(first(row.get("durationMs"), row.get("TotalTime")), "durationMs")) is not None:
+    spent = amount(first(row.get("durationMs"), row.get("TotalTime")), "durationMs")
+    if spent is not None:
         fields["latency_ms"] = spent
     settle_outcome(fields)
 

@@ -33,8 +33,8 @@ EXAMPLE = (
     b'"tokens_in":11,"tokens_out":3,"metadata":"{\\"user\\":\\"acct_9\\"}","status_code":200}'
 )
 
-_ACCOUNTS = ("metadata(json).user", "metadata(json).user_id", "metadata(json).userId",
-             "metadata(json).account", "metadata(json).customer", "metadata(json).team",
+_ACCOUNTS = ("metadata.user", "metadata.user_id", "metadata.userId",
+             "metadata.account", "metadata.customer", "metadata.team",
              "Metadata.user", "Metadata.user_id")
 
 
@@ -79,9 +79,9 @@ _NAMES = {"Model": "model", "Provider": "provider", "Endpoint": "path", "StatusC
 
 
 def _clear(value: object) -> object:
-    if isinstance(value, dict) and (value.get("type") == "encrypted" or {"iv", "data"} <= set(value)):
-        return None
-    return value
+    if not isinstance(value, dict):
+        return value
+    return None if value.get("type") == "encrypted" or {"iv", "data"} <= set(value) else value
 
 
 def _read_entry(entry: dict[str, Any], fields: Fields) -> None:

@@ -23,6 +23,12 @@ RESULTS = frozenset({
 })
 """Part types that hold what a tool answered."""
 
+REDACTED = frozenset({
+    "redacted-by-litellm", "<redacted>", "[redacted]", "redacted", "***redacted***",
+    "[content redacted]", "<redacted by user>", "[filtered]", "__redacted__", "<elided>",
+})
+"""What loggers write in the place of text: no text, and above all no shared template."""
+
 _DEEPEST = 12
 """Content nested deeper than this is not content."""
 
@@ -30,6 +36,8 @@ _DEEPEST = 12
 def content_text(content: object, depth: int = 0) -> str:
     """All text of a content value (a text, parts, nested objects), without tool results."""
     if isinstance(content, str):
+        if len(content) < 24 and content.strip().lower() in REDACTED:
+            return ""
         if ";base64," in content:
             return _DATA_URL.sub("", content)
         return content

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+MOST_CHARS = 512 * 1024
+"""What stands past this is not looked for: twice as much as a record's text may hold."""
+
 _CLOSING = {"{": "}", "[": "]"}
 
 
@@ -13,6 +16,7 @@ def read_cut(text: str) -> object:
     Returns None if nothing can be read. A number, a name or an escape that the cut went through is
     dropped, never guessed.
     """
+    text = text[:MOST_CHARS]
     stack: list[str] = []
     in_text = False
     escaped = False
@@ -42,11 +46,11 @@ def read_cut(text: str) -> object:
         if len(safe) > 64:
             del safe[:32]
     closers = "".join(reversed(stack))
-    attempts = []
+    attempts: list[str] = []
     if in_text:
         body = text[:-1] if escaped else text
-        for drop in range(6):  # a cut \\u escape is up to five characters long
-            attempts.append(body[: len(body) - drop] + '"' + closers)
+        # a cut \\u escape is up to five characters long
+        attempts = [body[: len(body) - drop] + '"' + closers for drop in range(6)]
     attempts.extend(text[:length] + closing for length, closing in reversed(safe))
     for attempt in attempts[:40]:
         try:

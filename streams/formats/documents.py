@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+from streams.json_bytes import without_half_pairs
+
 _DECODER = json.JSONDecoder()
 
 
 def documents_in(text: str, most: int = 100_000) -> tuple[list[object], bool]:
     """The whole documents at the start of the text, and whether something unreadable follows."""
+    if "\\ud" in text or "\\uD" in text:
+        text = without_half_pairs(text.encode("utf-8", "replace")).decode()
     found: list[object] = []
     at = 0
     while len(found) < most:

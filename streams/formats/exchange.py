@@ -16,13 +16,14 @@ from streams.formats.errors_in import read_error
 from streams.formats.format import Context
 from streams.formats.headers import lowered, read_headers
 from streams.formats.request_body import looks_like_request, read_request
-from streams.formats.response_body import read_response
+from streams.formats.response_body import HTML, read_response
 from streams.formats.times import epoch_s, span_ms
 from streams.formats.values import Fields, amount, count, first, flag, identity, mapping, text_of
 from streams.record import ApiRequest
 
-TIMES = ("ts", "timestamp", "start_time", "started_at", "request_time", "request_at", "time",
-         "@timestamp", "created_at", "date", "startTime", "datetime", "event_time")
+TIMES = ("ts", "timestamp", "start_time", "started_at", "request_at", "received_at", "startTime",
+         "request_timestamp", "requested_at", "start", "time", "@timestamp", "created_at",
+         "createdAt", "datetime", "event_time", "date")
 ENDS = ("end_time", "ended_at", "endTime", "completed_at", "response_time_at")
 IDS = ("request_id", "event_id", "id", "requestId", "log_id")
 ACCOUNTS = ("account", "account_id", "user_id", "customer_id", "consumer.custom_id",
@@ -122,7 +123,7 @@ def read_envelope(raw: dict[str, Any], fields: Fields, status: object = None) ->
     else:
         _time_of_answer(raw, fields)
     for name in IDS:
-        if (value := identity(raw.get(name))) is not None:
+        if name in raw and (value := identity(raw[name])) is not None:
             fields["event_id"] = value
             break
     headers = lowered(first(raw.get("headers"), raw.get("request_headers"),
@@ -135,7 +136,7 @@ def read_envelope(raw: dict[str, Any], fields: Fields, status: object = None) ->
             break
     read_headers(headers, fields)
     for name in KEYS:
-        if (key := identity(raw.get(name))) is not None:
+        if name in raw and (key := identity(raw[name])) is not None:
             fields["key"] = key
             break
     else:
@@ -145,8 +146,8 @@ def read_envelope(raw: dict[str, Any], fields: Fields, status: object = None) ->
             fields["key"] = key
     for name, target in (("organisation", "organisation"), ("organization", "organisation"),
                          ("org_id", "organisation"), ("organization_id", "organisation"),
-                         ("provider", "provider"), ("tenant", "tenant")):
-        if target not in fields and (value := identity(raw.get(name))) is not None:
+                         ("provider", "provider")):
+        if name in raw and target not in fields and (value := identity(raw[name])) is not None:
             fields[target] = value.lower() if target == "provider" else value
     for name in ("path", "endpoint", "url", "uri", "request_path"):
         path = first(raw.get(name), request.get(name))
@@ -180,7 +181,7 @@ def _read_outcome(raw: dict[str, Any], fields: Fields, status: object) -> None:
     if raw.get("error"):
         read_error(raw["error"], fields)
     for name in ("error_code", "errorCode", "error_type"):
-        if (code := identity(raw.get(name))) is not None:
+        if name in raw and (code := identity(raw[name])) is not None:
             fields.setdefault("error_code", code)
     settle_outcome(fields)
 
@@ -209,8 +210,8 @@ def put_status(value: object, fields: Fields) -> bool:
 def settle_outcome(fields: Fields) -> None:
     """Status and error code stand for each other where only one was logged."""
     status = fields.get("status")
-    if isinstance(status, int) and status >= 400:
-        fields.setdefault("error_code", str(status))
+    if isinstance(status, int) and status >= 400 and fields.get("error_code") in (None, HTML):
+        fields["error_code"] = str(status)
     if status is None and "error_code" in fields:
         fields["status"] = "failure"
 

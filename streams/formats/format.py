@@ -11,6 +11,10 @@ from streams.formats.span_join import SpanJoin
 from streams.formats.values import Fields, identity
 from streams.record import ApiRequest
 
+_PLACES = ("", "headers.", "request.headers.", "request_headers.", "attributes.",
+           "metadata.requester_custom_headers.")
+"""Where a bare name in `account_from` is looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -26,8 +30,18 @@ class Context:
     joins: SpanJoin = field(default_factory=SpanJoin)
 
     def put_account(self, raw: object, fields: Fields, *paths: str) -> None:
-        """Adds account and `account_path`: the first path of `raw` that holds an id."""
-        for path in (*self.account_from, *paths):
+        """Adds account and `account_path`: the first path of `raw` that holds an id.
+
+        An operator's path may also be the bare name of a header.
+        """
+        for path in self.account_from:
+            for place in _PLACES if "." not in path else ("",):
+                found = identity(look_up(raw, place + path))
+                if found is not None:
+                    fields["account"] = found
+                    fields["account_path"] = place + path
+                    return
+        for path in paths:
             found = identity(look_up(raw, path))
             if found is not None:
                 fields["account"] = found

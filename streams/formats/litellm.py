@@ -6,6 +6,7 @@ seconds against naive UTC text), and spend logs keep objects as JSON text, "{}" 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from streams.errors import MalformedRecord
@@ -46,10 +47,10 @@ EXAMPLE = (
 
 _MARKS = ("litellm_call_id", "custom_llm_provider", "model_map_information", "hidden_params",
           "litellm_params", "standard_logging_object", "error_information", "call_type",
-          "proxy_server_request", "request_tags")
+          "proxy_server_request", "request_tags", "modelParameters")
 _ACCOUNTS = (
-    "metadata(json).user_api_key_hash", "metadata(json).user_api_key", "api_key",
-    "metadata(json).user_api_key_user_id", "metadata(json).user_api_key_team_id",
+    "metadata.user_api_key_hash", "metadata.user_api_key", "api_key",
+    "metadata.user_api_key_user_id", "metadata.user_api_key_team_id",
     "kwargs.litellm_params.metadata.user_api_key_hash",
     "kwargs.litellm_params.metadata.user_api_key", "litellm_params.metadata.user_api_key_hash",
     "litellm_params.metadata.user_api_key", "litellm_params.metadata.user_api_key_user_id", "user",
@@ -64,6 +65,8 @@ def recognises(obj: Any) -> bool:
         return read_python_log(obj) is not None
     if not isinstance(obj, dict) or "resourceSpans" in obj or "attributes" in obj:
         return False
+    if isinstance(obj.get("message"), str) and "level" in obj:  # LiteLLM's JSON application log
+        return read_python_log(obj["message"]) is not None
     if isinstance(obj.get("standard_logging_object"), dict):
         return True
     if isinstance(obj.get("kwargs"), dict) and "litellm_params" in obj["kwargs"]:
@@ -83,6 +86,8 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
         if found is None:
             raise MalformedRecord("", "a LiteLLM application log line", "another text")
         raw = found
+    elif isinstance(obj.get("message"), str) and "level" in obj:
+        raw = {"startTime": obj.get("timestamp"), **(read_python_log(obj["message"]) or {})}
     else:
         raw = obj
     if isinstance(raw.get("standard_logging_object"), dict):
@@ -91,28 +96,41 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     if isinstance(raw.get("kwargs"), dict):
         raw = {**raw, **raw["kwargs"]}
         source = "litellm/legacy"
-    elif "litellm_params" in raw:
+    elif "litellm_params" in raw or "modelParameters" in raw:
         source = "litellm/legacy"
     elif "spend" in raw or isinstance(raw.get("metadata"), str):
         source = "litellm/spend_logs"
     return [_read(raw, source, context)]
 
 
+_CALL = re.compile(r"litellm\.a?(?:text_)?completion\(")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?")
+_MOST_TRIES = 12
+
+
 def read_python_log(text: str) -> dict[str, Any] | None:
-    """The call's dict out of an application log line (a Python repr after some words)."""
-    start = text.find("{")
-    if start < 0 or "litellm" not in text[:20_000].lower():
+    """The call out of an application log line: a Python dict, a call, or curl's JSON body."""
+    if "litellm" not in text[:20_000].lower():
         return None
-    parsed = json_in(text[start:])
-    if not isinstance(parsed, dict):
-        parsed = read_python(text[start:])
-    if not isinstance(parsed, dict) or not (
-        "litellm_params" in parsed or "messages" in parsed or "model" in parsed
-    ):
-        return None
-    if "litellm_params" not in parsed and "call_type" not in parsed:
-        parsed = {"litellm_params": {}, **parsed}
-    return parsed
+    starts = [found.start() for found in _CALL.finditer(text)][:2]
+    at = text.find("{")
+    while at >= 0 and len(starts) < _MOST_TRIES:
+        starts.append(at)
+        at = text.find("{", at + 1)
+    for start in starts:
+        parsed = json_in(text[start:]) if text[start] == "{" else None
+        if not isinstance(parsed, dict):
+            parsed = read_python(text[start:])
+        if isinstance(parsed, dict) and (
+            "litellm_params" in parsed or "messages" in parsed
+            or ("model" in parsed and "prompt" in parsed)
+        ):
+            parsed.setdefault("litellm_params", {})
+            stamp = _STAMP.search(text[:80])
+            if stamp is not None:
+                parsed.setdefault("startTime", stamp.group().replace(",", "."))
+            return parsed
+    return None
 
 
 def _read(raw: dict[str, Any], source: str, context: Context) -> ApiRequest:
@@ -154,7 +172,8 @@ def _read_request(raw: dict[str, Any], inner: dict[str, Any], fields: Fields) ->
         elif isinstance(messages, str):
             fields["messages"] = read_prompt(messages)
             fields["n_messages"] = len(fields["messages"])
-    for settings in (raw.get("model_parameters"), raw.get("optional_params"),
+    for settings in (raw.get("model_parameters"), raw.get("modelParameters"),
+                     raw.get("optional_params"),
                      raw.get("additional_args")):
         found = mapping(settings)
         read_params(found, fields)
@@ -166,6 +185,8 @@ def _read_request(raw: dict[str, Any], inner: dict[str, Any], fields: Fields) ->
             fields["system"] = system
     if "tools" not in fields:
         put_tools(raw.get("tools"), fields)
+    if "litellm_params" in raw:  # a logged call holds its parameters flat
+        read_params({name: value for name, value in raw.items() if name != "text"}, fields)
     model = text_of(raw.get("model"))
     group = text_of(raw.get("model_group"))
     asked_model = first(model, group, text_of(inner.get("model")))
@@ -179,9 +200,10 @@ def _read_request(raw: dict[str, Any], inner: dict[str, Any], fields: Fields) ->
 
 def _read_usage(raw: dict[str, Any], metadata: dict[str, Any], fields: Fields) -> None:
     """The payload's own counts; cached and reasoning ones sit in the usage object only."""
-    details = read_usage(metadata.get("usage_object"), "metadata.usage_object")
-    for name, value in details.items():
-        fields.setdefault(name, value)
+    for value, where in ((metadata.get("usage_object"), "metadata.usage_object"),
+                         (raw.get("usage"), "usage")):
+        for name, tokens in read_usage(value, where).items():
+            fields.setdefault(name, tokens)
     for name, target in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
         tokens = count(raw.get(name), name)
         if tokens is not None and (tokens or target not in fields):
@@ -204,7 +226,8 @@ def _read_times(raw: dict[str, Any], fields: Fields) -> None:
         fields["latency_ms"] = spent
     if fields.get("stream") and (ttft := span_ms(start_s, token_s)) is not None:
         fields["ttft_ms"] = ttft
-    if (cost := amount(first(raw.get("response_cost"), raw.get("spend")), "response_cost")) is not None:
+    cost = amount(first(raw.get("response_cost"), raw.get("spend")), "response_cost")
+    if cost is not None:
         fields["cost_usd"] = cost
 
 

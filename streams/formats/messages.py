@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from streams.formats.chat_template import templated_turns
 from streams.formats.content import content_text, loose_text, result_text
 from streams.formats.values import json_in
 from streams.record import Message
@@ -21,6 +22,7 @@ _ROLES = {
     "humanmessagechunk": "user", "chat": "user", "generic": "user", "prompt": "user",
 }
 
+_PLAIN_ROLES = frozenset({"system", "developer", "user", "assistant"})
 SYSTEM_ROLES = frozenset({"system", "developer"})
 
 
@@ -39,8 +41,10 @@ def read_messages(entries: list[Any]) -> list[Message]:
         if isinstance(entry, dict):
             role = entry.get("role")
             content = entry.get("content")
-            if type(role) is str and type(content) is str and ";base64," not in content:
-                messages.append(Message(_ROLES.get(role, role), content))
+            if type(role) is str and type(content) is str and (
+                role in _PLAIN_ROLES and content[:1] != "["
+            ):
+                messages.append(Message(role, content_text(content)))
             else:
                 _read_entry(entry, messages)
         elif isinstance(entry, str):
@@ -124,7 +128,10 @@ def read_flat(text: str) -> list[Message]:
 
 
 def read_prompt(text: str) -> list[Message]:
-    """A completion prompt: Claude's old "\\n\\nHuman: ... \\n\\nAssistant:" turns, or one text."""
+    """A completion prompt: a chat template's or old Claude's turns, or one text."""
+    templated = templated_turns(text) if text[:24].lstrip()[:1] in ("<", "[") else None
+    if templated is not None:
+        return [Message(role_of(role), content_text(turn)) for role, turn in templated]
     if not text.lstrip("\n").startswith("Human:"):
         return [Message("user", content_text(text))]
     pieces = _CLAUDE_TURN.split("\n\n" + text.lstrip("\n"))

@@ -27,6 +27,7 @@ def recognises(obj: Any) -> bool:
     """Our own field names, which no other format has."""
     return isinstance(obj, dict) and (
         "event_time_s" in obj or str(obj.get("source", "")).partition("/")[0] == "native"
+        or ("n_messages" in obj and "event_id" in obj)
     )
 
 
@@ -34,6 +35,8 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     """The record itself, checked field by field."""
     if isinstance(obj, list):
         return [request for entry in obj for request in decode(entry, context)]
+    if not recognises(obj):
+        raise MalformedRecord("", "a native record", type(obj).__name__)
     try:
         request = msgspec.convert(obj, ApiRequest)
     except msgspec.ValidationError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from streams.formats.exchange import read_exchange
 from streams.formats.format import Context, Format
+from streams.formats.http_entry import http_path, is_model_call
 from streams.formats.request_body import looks_like_request
 from streams.formats.sse import looks_streamed, read_stream
 from streams.formats.values import mapping
@@ -37,7 +38,7 @@ def recognises(obj: Any) -> bool:
         return False
     if "custom_id" in obj and ("body" in obj or "response" in obj):
         return True
-    return holds_exchange(obj)
+    return holds_exchange(obj) or http_path(obj) is not None
 
 
 def holds_exchange(obj: dict[str, Any]) -> bool:
@@ -66,7 +67,7 @@ def holds_exchange(obj: dict[str, Any]) -> bool:
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
-    """One request an exchange or batch line; a list of them gives each."""
+    """One request an exchange or batch line; a list of them gives each; plain HTTP gives none."""
     if isinstance(obj, list):
         if obj and all(entry.get("object") == "chat.completion.chunk"
                        for entry in obj if isinstance(entry, dict)):
@@ -76,6 +77,10 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
         events, _ = read_stream(obj)
         raw = {"response": {"body": obj}, **_created(events)}
         return [read_exchange(raw, context, "openai/sse")]
+    if "custom_id" not in obj and not holds_exchange(obj):
+        path = http_path(obj)
+        if path is None or not is_model_call(path):
+            return []  # health checks, model lists: HTTP of the same gateway
     return [read_exchange(obj, context, "openai")]
 
 

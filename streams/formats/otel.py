@@ -16,8 +16,9 @@ from streams.formats.format import Context, Format
 from streams.formats.otel_fields import ACCOUNTS, FINISH, INPUT, MODEL, OUTPUT, pick, read_fields
 from streams.formats.otel_messages import CHOICE, MESSAGE_EVENTS, read_conversation
 from streams.formats.otel_units import WRAPPERS, Event, Unit, units_in
+from streams.formats.request_body import put_messages
 from streams.formats.span_join import Seen, prompt_digest, same_call
-from streams.formats.values import Fields, first, identity, mapping, word
+from streams.formats.values import Fields, first, identity, mapping, sequence, word
 from streams.record import ApiRequest
 
 EXAMPLE = (
@@ -40,14 +41,18 @@ _NO_CALL = frozenset({
     "retrieval", "submit_tool_outputs", "start_thread_run", "get_thread_run", "tool",
     "text_embedding", "image_generation", "execute_task", "handoff",
 })
-_OUTER = frozenset({"invoke_agent", "invoke_workflow", "agent", "workflow", "create_run"})
 _DETAILS = "gen_ai.client.inference.operation.details"
-_AGENT_EVENTS = {
-    "claude_code.api_request": True, "api_request": True, "claude_code.api_error": True,
-    "api_error": True, "gemini_cli.api_response": True, "gemini_cli.api_error": True,
-    "qwen-code.api_response": True, "qwen-code.api_error": True,
-    "codex.sse_event": True, "claude_code.llm_request": True,
-}
+_AGENT_EVENTS = frozenset({
+    "claude_code.api_request", "api_request", "claude_code.api_error", "api_error",
+    "gemini_cli.api_response", "gemini_cli.api_error", "qwen-code.api_response",
+    "qwen-code.api_error", "claude_code.llm_request",
+})
+"""Log events of coding agents that tell of one call to a model."""
+_PROMPT_EVENTS = frozenset({
+    "claude_code.user_prompt", "user_prompt", "gemini_cli.user_prompt", "gemini_cli.api_request",
+    "qwen-code.user_prompt", "qwen-code.api_request",
+})
+"""Log events that hold the text of a turn and tell of no answer."""
 
 
 @dataclass(slots=True)
@@ -96,7 +101,12 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     for unit in units:
         if unit.is_log and unit.name in (*MESSAGE_EVENTS, CHOICE):
             messages.setdefault(f"{unit.trace_id}/{unit.span_id}", []).append(unit)
+        elif unit.is_log and unit.name in _PROMPT_EVENTS:
+            _note_prompt(unit, context)
         elif _is_call(unit):
+            if unit.is_log and unit.name in _AGENT_EVENTS:
+                # their span is that of the whole turn: many calls share it
+                unit.trace_id = unit.span_id = unit.parent_id = ""
             calls.append(_read(unit, context))
     calls.extend(_of_message_events(messages, context))
     calls = _without_outer(calls, units)
@@ -114,6 +124,8 @@ def _is_call(unit: Unit) -> bool:
         return False
     operation = word(attributes.get("gen_ai.operation.name")).lower()
     if operation in _NO_CALL or unit.name.split(" ")[0] in _NO_CALL:
+        return False
+    if word(attributes.get("llm.request.type")).lower() in ("embedding", "rerank"):
         return False
     vercel = word(attributes.get("ai.operationId"))
     if vercel.startswith(("ai.toolCall", "ai.embed")):
@@ -150,6 +162,10 @@ def _names_model(unit: Unit) -> bool:
 def _read(unit: Unit, context: Context) -> _Call:
     fields: Fields = {"source": _source(unit)}
     read_conversation(unit, fields)
+    if unit.is_log and unit.name in _AGENT_EVENTS and "messages" not in fields:
+        prompt = context.joins.take_prompt(_turn(unit), f"{unit.start_s}/{unit.attributes}")
+        if prompt is not None:
+            put_messages(first(sequence(prompt), prompt), fields)
     read_fields(unit, fields)
     if "finish_reason_raw" in fields:
         fields["finish_reason"] = normalised_finish(fields["finish_reason_raw"])
@@ -162,6 +178,18 @@ def _read(unit: Unit, context: Context) -> _Call:
         fields["event_id"] = f"{unit.trace_id}/{unit.span_id}"
     context.put_account(unit.raw, fields, *ACCOUNTS)
     return _Call(unit, build(fields), response_id)
+
+
+def _turn(unit: Unit) -> str:
+    attributes = unit.attributes
+    session = word(first(attributes.get("session.id"), unit.resource.get("session.id")))
+    return f"{session}/{word(first(attributes.get('prompt.id'), attributes.get('prompt_id')))}"
+
+
+def _note_prompt(unit: Unit, context: Context) -> None:
+    text = first(unit.attributes.get("request_text"), unit.attributes.get("prompt"))
+    if isinstance(text, str) and _turn(unit) != "/":
+        context.joins.keep_prompt(_turn(unit), text)
 
 
 def _source(unit: Unit) -> str:
@@ -263,7 +291,7 @@ def _wealth(request: ApiRequest) -> int:
 
 def _seen(call: _Call) -> Seen:
     return Seen(call.unit.span_id, call.unit.parent_id, call.response_id, call.unit.start_s,
-                call.unit.end_s)
+                call.unit.end_s, call.unit.is_log)
 
 
 def _first_sight(call: _Call, context: Context) -> bool:

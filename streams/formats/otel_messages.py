@@ -10,6 +10,7 @@ from typing import Any
 
 from streams.formats.assemble import join_response
 from streams.formats.content import content_text
+from streams.formats.cut_json import read_cut
 from streams.formats.messages import read_flat
 from streams.formats.otel_units import Event, Unit
 from streams.formats.params import read_params, read_tools
@@ -42,21 +43,27 @@ def read_conversation(unit: Unit, fields: Fields) -> None:
     _answers(attributes, fields)
 
 
-def _parsed(value: object) -> object:
+def _parsed(value: object, fields: Fields | None = None) -> object:
+    """JSON in a text attribute; one that an attribute limit cut is read as far as it goes."""
     if isinstance(value, str):
         inner = json_in(value)
+        if inner is None and fields is not None and value.startswith(("[{", '{"')):
+            inner = read_cut(value)
+            if inner is not None:
+                fields["truncated"] = True
         return value if inner is None else inner
     return value
 
 
 def _current(attributes: dict[str, Any], fields: Fields) -> None:
     for name in ("gen_ai.input.messages", "gen_ai.request.messages"):
-        found = _parsed(attributes.get(name))
+        found = _parsed(attributes.get(name), fields)
         if isinstance(found, dict):
             found = found.get("messages", [found])
         if not is_absent(found) and "messages" not in fields:
             put_messages(found, fields)
-    for name in ("gen_ai.system_instructions", "gen_ai.request.instructions", "gen_ai.system.prompt"):
+    for name in ("gen_ai.system_instructions", "gen_ai.request.instructions",
+                 "gen_ai.system.prompt"):
         system = content_text(_parsed(attributes.get(name)))
         if system and "system" not in fields:
             fields["system"] = system
@@ -178,12 +185,13 @@ def _flattened(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _vercel(attributes: dict[str, Any], fields: Fields) -> None:
     if "messages" not in fields:
-        found = _parsed(attributes.get("ai.prompt.messages"))
+        found = _parsed(attributes.get("ai.prompt.messages"), fields)
         if isinstance(found, list) and found:
             put_messages(found, fields)
     prompt = attributes.get("ai.prompt")
     if isinstance(prompt, str) and prompt:
-        parsed = mapping(prompt)
+        opened = _parsed(prompt, fields)
+        parsed = opened if isinstance(opened, dict) else {}
         if "messages" not in fields:
             entries = first(parsed.get("messages"), parsed.get("prompt"))
             put_messages(entries if entries is not None else (prompt if not parsed else None),
@@ -206,7 +214,7 @@ _ANSWERS = ("gcp.vertex.agent.llm_response", "gen_ai.completion_json", "gen_ai.r
 def _bodies(attributes: dict[str, Any], fields: Fields) -> None:
     """Whole bodies as JSON text in one attribute."""
     for name in _REQUESTS:
-        parsed = _parsed(attributes.get(name))
+        parsed = _parsed(attributes.get(name), fields)
         if isinstance(parsed, list) and "messages" not in fields and parsed:
             put_messages(parsed, fields)
         elif isinstance(parsed, dict):

@@ -49,8 +49,11 @@ class Unit:
                 "body": self.body, "name": self.name}
 
 
+_STAMPS = ("timeUnixNano", "time_unix_nano", "timestamp", "Timestamp", "hrTime",
+           "observedTimeUnixNano", "observed_time_unix_nano", "observed_timestamp")
 WRAPPERS = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs", "scopeSpans",
-            "scope_spans", "scopeLogs", "scope_logs", "instrumentationLibrarySpans")
+            "scope_spans", "scopeLogs", "scope_logs", "instrumentationLibrarySpans",
+            "resourceMetrics", "scopeMetrics")
 
 
 def units_in(obj: object) -> Iterator[Unit]:
@@ -71,7 +74,7 @@ def _of_object(obj: dict[str, Any]) -> Iterator[Unit]:
             yield from _of_object(entry)
     resource = attributes_of(mapping(obj.get("resource")).get("attributes"))
     wrapped = False
-    for name in WRAPPERS[4:]:
+    for name in WRAPPERS[4:9]:
         for scope in _listed(obj.get(name)):
             wrapped = True
             yield from _of_scope(scope, resource)
@@ -103,14 +106,14 @@ def _unit(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> Unit:
                   raw.get("startTime"), raw.get("start_time"))
     end = first(raw.get("endTimeUnixNano"), raw.get("end_time_unix_nano"), raw.get("endTime"),
                 raw.get("end_time"))
-    stamp = first(raw.get("timeUnixNano"), raw.get("time_unix_nano"), raw.get("timestamp"),
-                  raw.get("Timestamp"), raw.get("hrTime"), raw.get("observedTimeUnixNano"),
-                  raw.get("observed_time_unix_nano"), raw.get("observed_timestamp"))
     body = raw.get("body", raw.get("Body", raw.get("_body")))
     is_log = start is None and (body is not None or "logRecords" in raw
                                 or "hrTime" in raw or "eventName" in raw or "event_name" in raw
                                 or "severityText" in raw or "LogAttributes" in raw)
-    start_s = epoch_s(start if start is not None else stamp, "startTimeUnixNano")
+    start_s = epoch_s(start, "startTimeUnixNano")
+    for key in _STAMPS:  # 0 stands for "not set": the next one counts
+        if start_s is None:
+            start_s = epoch_s(raw.get(key), key)
     if start_s is None:
         start_s = epoch_s(attributes.get("event.timestamp"), "event.timestamp")
     end_s = epoch_s(end, "endTimeUnixNano")

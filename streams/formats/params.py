@@ -158,6 +158,8 @@ def put_tools(tools: object, fields: Fields) -> None:
     for tool in tools:
         nested = None
         if isinstance(tool, dict):
+            if "cachePoint" in tool and len(tool) == 1:
+                continue
             nested = tool.get("functionDeclarations", tool.get("function_declarations"))
         number += len(nested) if isinstance(nested, list) else 1
     fields["tool_count"] = number

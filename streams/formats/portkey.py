@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from streams.formats.assemble import put_models
-from streams.formats.exchange import read_exchange
+from streams.formats.exchange import put_status, read_exchange, settle_outcome
 from streams.formats.format import Context, Format
 from streams.formats.tokens import read_usage
-from streams.formats.values import amount, flag, mapping, text_of
+from streams.formats.values import Fields, amount, flag, mapping, text_of
 from streams.record import ApiRequest
 
 EXAMPLE = (
@@ -54,12 +54,11 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
                    "response_time")
     if spent is not None:
         request.latency_ms = spent
-    if request.status is None:
-        status = obj.get("response_status_code")
-        if isinstance(status, int):
-            request.status = status
-            if status >= 400 and request.error_code is None:
-                request.error_code = str(status)
+    outcome: Fields = {}
+    if request.status is None and put_status(obj.get("response_status_code"), outcome):
+        settle_outcome(outcome)
+        request.status = outcome["status"]
+        request.error_code = request.error_code or outcome.get("error_code")
     if flag(obj.get("is_success")) is False and request.error_code is None:
         request.error_code = "error"
     streamed = flag(obj.get("stream_mode"))

@@ -6,15 +6,22 @@ completions and Responses, Anthropic, Bedrock Converse and native models, Gemini
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from streams.formats.content import content_text
+from streams.formats.cut_json import read_cut
 from streams.formats.errors_in import read_error
 from streams.formats.finish import normalised_finish
+from streams.formats.python_text import read_python
 from streams.formats.sse import looks_streamed, read_stream
 from streams.formats.stream_events import read_events
 from streams.formats.tokens import drop_empty_usage, merge_usage, read_usage
 from streams.formats.values import Fields, count, first, json_in, text_of
+
+HTML = "html_body"
+"""Error code of an answer that is a web page (a proxy's error page)."""
+_REPR = re.compile(r"[{\[]\s*'|[A-Z]\w*\(\w+=")
 
 
 def read_response(body: object) -> Fields:
@@ -24,6 +31,8 @@ def read_response(body: object) -> Fields:
     `stream` when the answer was streamed.
     """
     fields = _read_any(body)
+    if isinstance(block := fields.pop("fallback_block", None), dict):
+        read_fallback({"content": [block]}, fields)
     if "finish_reason_raw" in fields:
         fields["finish_reason"] = normalised_finish(fields["finish_reason_raw"])
     text = fields.get("output_text")
@@ -78,10 +87,14 @@ def _read_text(text: str) -> Fields:
             if cut:
                 fields["truncated"] = True
             return fields
+    literal = read_python(stripped) if _REPR.match(stripped) else None
+    if isinstance(literal, dict):
+        return _read_whole(literal)
     if stripped.startswith(("{", "[")):
-        return {"truncated": True}
+        cut_body = read_cut(stripped)
+        return {**(_read_any(cut_body) if isinstance(cut_body, dict) else {}), "truncated": True}
     if stripped.lower().startswith(("<html", "<!doctype")):
-        return {"error_code": "html_body"}
+        return {"error_code": HTML}
     return {"output_text": text} if stripped else {}
 
 

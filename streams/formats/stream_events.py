@@ -109,9 +109,9 @@ def _read_responses(kind: str, event: dict[str, Any], fields: Fields, texts: lis
         fields["finish_reason_raw"] = reason if isinstance(reason, str) else status
         if not texts:
             items = response.get("output")
-            for item in items if isinstance(items, list) else []:
-                if isinstance(item, dict) and item.get("type") == "message":
-                    texts.append(content_text(item.get("content")))
+            texts += [content_text(item.get("content"))
+                      for item in (items if isinstance(items, list) else [])
+                      if isinstance(item, dict) and item.get("type") == "message"]
         if response.get("error"):
             read_error(response["error"], fields)
 
@@ -170,9 +170,9 @@ _CONVERSE = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentB
 
 def _read_converse(event: dict[str, Any], fields: Fields, texts: list[str]) -> None:
     delta = event.get("contentBlockDelta")
-    if isinstance(delta, dict) and isinstance(inner := delta.get("delta"), dict):
-        if isinstance(text := inner.get("text"), str):
-            texts.append(text)
+    inner = delta.get("delta") if isinstance(delta, dict) else None
+    if isinstance(inner, dict) and isinstance(text := inner.get("text"), str):
+        texts.append(text)
     stop = event.get("messageStop")
     if isinstance(stop, dict):
         _finish(stop.get("stopReason"), fields)

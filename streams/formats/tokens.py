@@ -11,11 +11,11 @@ from streams.formats.values import Fields, count, mapping
 
 INPUT = ("prompt_tokens", "input_tokens", "inputTokens", "promptTokens", "promptTokenCount",
          "inputTokenCount", "prompt_eval_count", "prompt_token_count", "inputTextTokenCount",
-         "input_token_count", "tokens_in", "input")
+         "input_token_count", "tokens_in", "input", "prompt_token", "input_token")
 OUTPUT = ("completion_tokens", "output_tokens", "outputTokens", "completionTokens",
           "candidatesTokenCount", "outputTokenCount", "eval_count", "generation_token_count",
           "candidates_token_count", "output_token_count", "generated_tokens", "tokens_out",
-          "output")
+          "output", "completion_token", "output_token")
 CACHED_INSIDE = ("cached_tokens", "cachedContentTokenCount", "cached_content_token_count",
                  "cachedInputTokens", "input_cached_tokens", "cached_input_tokens",
                  "prompt_cache_hit_tokens", "promptCachedTokens", "input_cache_read",
@@ -83,10 +83,10 @@ def merge_usage(fields: Fields, more: Fields) -> None:
 
 def drop_empty_usage(fields: Fields) -> None:
     """No call has neither input nor output tokens: both 0 means that nobody counted."""
-    if not fields.get("input_tokens") and not fields.get("output_tokens"):
-        if not fields.get("cached_tokens"):
-            for name in (*COUNTS, "cached_in_input"):
-                fields.pop(name, None)
+    counted = (fields.get("input_tokens"), fields.get("output_tokens"), fields.get("cached_tokens"))
+    if not any(counted):
+        for name in (*COUNTS, "cached_in_input"):
+            fields.pop(name, None)
 
 
 def _put(fields: Fields, name: str, usage: dict[str, Any], keys: tuple[str, ...],

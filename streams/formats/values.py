@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from streams.errors import MalformedRecord
+from streams.json_bytes import without_half_pairs
 
 Fields = dict[str, Any]
 """Fields of an `ApiRequest` under construction, absent ones left out."""
@@ -74,13 +75,27 @@ def json_in(text: str) -> object:
             return None
         try:
             parsed = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        except RecursionError:
             return None
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            parsed = _repaired(text)
         if isinstance(parsed, str):
             text = parsed
             continue
         return parsed if isinstance(parsed, dict | list) else None
     return None
+
+
+def _repaired(text: str) -> object:
+    """JSON with half surrogate pairs in it, which a strict decoder refuses."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return None
+    try:
+        repaired = without_half_pairs(text.encode("utf-8", "replace"))
+        parsed: object = msgspec.json.decode(repaired)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return parsed
 
 
 def identity(value: object) -> str | None:
@@ -125,26 +140,33 @@ def number(value: object, field: str) -> float | None:
     if isinstance(value, bool):
         raise MalformedRecord(field, "a number", repr(value))
     if isinstance(value, int | float):
-        if not math.isfinite(value):
-            return None
-        return value
+        return _finite(value, field)
     if isinstance(value, str):
         if is_absent(value):
             return None
+        if len(value) > 64:
+            raise MalformedRecord(field, "a number", f"text of {len(value)} characters")
         try:
             return int(value)
         except ValueError:
             pass
         try:
-            parsed = float(value)
+            return _finite(float(value), field)
         except ValueError:
             raise MalformedRecord(field, "a number", f"text of {len(value)} characters") from None
-        return parsed if math.isfinite(parsed) else None
     if isinstance(value, dict) and "low" in value and "high" in value:
         return long_pair(value, field)
     if not value:
         return None
     raise MalformedRecord(field, "a number", type(value).__name__)
+
+
+def _finite(value: float, field: str) -> float | None:
+    if isinstance(value, int):
+        if abs(value) > 2**64:
+            raise MalformedRecord(field, "a number below 2**64", "a larger one")
+        return value
+    return value if math.isfinite(value) else None
 
 
 def long_pair(value: dict[str, Any], field: str) -> int:

@@ -1,0 +1,30 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="Name of the log format.", show_default="found by its marks"),
+]
+AccountFromOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--account-from",
+        metavar="PATH",
+        help="Where the account is in a raw record; give it again for a second choice.",
+        show_default="the format's own place",
+    ),
+]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option("--policy", help="Policy file (TOML).", show_default="the packaged policy"),
+]
+ModelDirOption = Annotated[
+    Path | None,
+    typer.Option("--model-dir", help="Folder of models.", show_default="the packaged models"),
+]

@@ -1,0 +1,60 @@
+"""`stillwatch policy`: checks policy files before they are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from detector.cli.stop import plain_errors
+from detector.policy import STEPS, Policy, load_policy
+
+app = typer.Typer(no_args_is_help=True, help="Check policies: what evidence leads to what verdict.")
+
+
+@app.callback()
+def policy() -> None:
+    """Check policies: what evidence leads to what verdict."""
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Policy file (TOML).", show_default=False)],
+) -> None:
+    """Checks a policy file and shows its steps. Exit 2 and one sentence when it is wrong.
+
+    Example: `stillwatch policy check my-policy.toml`
+    """
+    with plain_errors():
+        found = load_policy(file)
+    render(found, Console())
+
+
+def render(policy: Policy, console: Console) -> None:
+    """Prints a policy's version and steps."""
+    mode = "shadow: verdicts are told and not enforced" if policy.shadow else "enforced"
+    console.print(
+        f"policy {policy.stamp}, {mode}, alerts from {policy.alert_from}", highlight=False
+    )
+    table = Table(box=SIMPLE)
+    table.add_column("verdict")
+    for name in ("p-value ≤", "score ≥", "new pieces ≥", "groups ≥", "leaves at p >", "ends after"):
+        table.add_column(name, justify="right")
+    table.add_column("given by")
+    for level in STEPS:
+        step = policy.step(level)
+        table.add_row(
+            level,
+            f"{step.p_value:g}",
+            f"{step.score:g}",
+            str(step.min_new_pieces),
+            str(step.min_groups),
+            f"{step.leave_p_value:g}",
+            f"{step.expires_s / 3600.0:g} h",
+            "a person" if step.needs_person else "the policy",
+        )
+    console.print(table)

@@ -1,0 +1,260 @@
+"""One partition's share of the pipeline: records in log order to outputs, state in between.
+
+Everything that depends on order lives here, one object a partition: clock, duplicates, entities,
+verdicts, alerts. The result does not depend on how its records were cut into batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector import assess
+from detector.alerts import AlertBook
+from detector.assessment import Assessment
+from detector.cues import CueModel
+from detector.duplicates import RecentIds
+from detector.features import N_FEATURES, read_features, schema_hash
+from detector.kernels import FIRST_POINT
+from detector.outputs import FactBatch, Outputs, ScoreRow
+from detector.policy import Policy
+from detector.scorer import Scorer
+from detector.state import PartitionState
+from detector.verdict_change import VerdictChange
+from detector.verdicts import VerdictBook
+from streams import deadletters
+from streams.batch import BatchBuilder
+from streams.clock import PartitionClock
+from streams.deadletters import RatioCap
+from streams.errors import MalformedRecord
+from streams.files import FileRecord
+from streams.intake import Intake, IntakeSettings
+from streams.log import LogRecord
+from streams.record import ApiRequest
+
+Record = LogRecord | FileRecord
+
+EPOCH_S = 3600.0
+"""Idle entities are looked for whenever the clock enters a new epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSettings:
+    """How a partition keeps its state.
+
+    Attributes:
+        intake: how records are read.
+        lateness_s: older events are kept out of the rate features.
+        idle_s: entities without an event for so long are dropped.
+        recent_ids: event ids remembered to drop duplicates.
+        keep_facts: whether outputs carry the requests for the analysts' store.
+        keep_quiet_scores: whether scorings of unremarkable accounts are output too.
+    """
+
+    intake: IntakeSettings = IntakeSettings()
+    lateness_s: float = 3600.0
+    idle_s: float = 30 * 86_400.0
+    recent_ids: int = 100_000
+    keep_facts: bool = False
+    keep_quiet_scores: bool = True
+
+
+class Partition:
+    """Records of one partition in, outputs out."""
+
+    def __init__(
+        self,
+        cues: CueModel,
+        scorer: Scorer,
+        policy: Policy,
+        settings: PartitionSettings,
+        cap: RatioCap,
+    ) -> None:
+        self.state = PartitionState()
+        self._cues = cues
+        self._scorer = scorer
+        self._policy = policy
+        self._settings = settings
+        self._cap = cap
+        self._intake = Intake(settings.intake)
+        self._builder = BatchBuilder()
+        self._clock = PartitionClock(settings.lateness_s)
+        self._recent = RecentIds(settings.recent_ids)
+        self._epoch = 0
+        model = f"{scorer.card.version}/{cues.version}"
+        self.verdicts = VerdictBook(policy, model, schema_hash())
+        self.alerts = AlertBook(policy)
+
+    def process(self, records: Sequence[Record]) -> Outputs:
+        """Applies records in log order. Raises TooManyBadRecords when the ratio cap is passed."""
+        out = Outputs()
+        requests, record_times = self._read(records, out)
+        if requests:
+            times, clocks, late = self._tell_time(requests, record_times, out)
+            for a, b in _epochs(clocks):
+                self._evict(clocks[a], out)
+                self._apply(requests[a:b], times[a:b], clocks[a:b], late[a:b], out)
+        return out
+
+    def _read(
+        self, records: Sequence[Record], out: Outputs
+    ) -> tuple[list[ApiRequest], list[float]]:
+        """Decodes records; bad ones go to the dead letters, duplicates are dropped and counted."""
+        requests: list[ApiRequest] = []
+        record_times: list[float] = []
+        for record in records:
+            at = _record_time(record)
+            try:
+                problem = getattr(record, "problem", None)
+                if problem is not None:
+                    raise problem
+                found = self._intake.read(record.value, record_time_s=at)
+            except MalformedRecord as error:
+                out.dead_letters.append(_dead_letter(record, error))
+                out.counts["dead_letters"] += 1
+                self._cap.bad(error)
+                continue
+            self._cap.good()
+            if not found:
+                out.counts["empty_records"] += 1
+            for request in found:
+                if self._recent.seen(request):
+                    out.counts["duplicates"] += 1
+                    continue
+                requests.append(request)
+                record_times.append(math.nan if at is None else at)
+        out.counts["records"] += len(records)
+        out.counts["requests"] += len(requests)
+        return requests, record_times
+
+    def _tell_time(
+        self, requests: Sequence[ApiRequest], record_times: list[float], out: Outputs
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Event times to use, the clock after each event, and which events are late."""
+        told = np.array([r.event_time_s for r in requests], np.float64)
+        stamped = np.array(record_times, np.float64)
+        stamped = np.where(np.isnan(stamped), told, stamped)
+        clocked = self._clock.advance(told, stamped)
+        times = np.where(np.isnan(told) | clocked.ahead, stamped, told)
+        times = np.where(np.isnan(times), np.maximum(clocked.clock_s, 0.0), times)
+        out.counts["late"] += int(clocked.late.sum())
+        out.counts["ahead_of_time"] += int(clocked.ahead.sum())
+        out.counts["without_time"] += int(np.isnan(told).sum())
+        return times, np.maximum(clocked.clock_s, 0.0), clocked.late
+
+    def _evict(self, clock_s: float, out: Outputs) -> None:
+        epoch = int(clock_s // EPOCH_S)
+        if epoch > self._epoch:
+            self._epoch = epoch
+            before_s = epoch * EPOCH_S - self._settings.idle_s
+            out.counts["evicted"] += self.state.evict_idle(before_s)
+
+    def _apply(
+        self,
+        requests: list[ApiRequest],
+        times: NDArray[np.float64],
+        clocks: NDArray[np.float64],
+        late: NDArray[np.bool_],
+        out: Outputs,
+    ) -> None:
+        batch = self._builder.build(requests, times, late)
+        out.counts["unattributed"] += int((batch.events["account"] == 0).sum())
+        due = self.state.apply(batch, self._cues)
+        scored = assess.score_due(self._scorer, due)
+        order = sorted(
+            [(int(e), 1, i) for i, e in enumerate(due.event)]
+            + [(int(e), 0, j) for j, e in enumerate(due.narrow_event)]
+        )
+        for event, whole, i in order:
+            request = batch.requests[event]
+            name = assess.entity_of(self.state, request, due, whole=bool(whole), at=i)
+            row = assess.score_row(name, batch, due, scored, whole=bool(whole), at=i)
+            if self._matters(row):
+                make = assess.assess_account if whole else assess.assess_narrow
+                found = make(self.state, self._scorer, batch, due, scored, i)
+                self._judge(found, float(clocks[event]), request.organisation, out)
+                out.scores.append(row)
+            elif whole and self._settings.keep_quiet_scores:
+                out.scores.append(row)
+        if self._settings.keep_facts:
+            new = np.bincount(batch.pieces["event"], weights=due.new, minlength=len(batch))
+            out.facts.append(FactBatch(requests, times, new.astype(np.int64)))
+        if len(clocks):
+            self._tell(self.verdicts.expire(float(clocks[-1])), None, out)
+
+    def _matters(self, row: ScoreRow) -> bool:
+        """Whether a scoring can change any verdict: only then it is explained and judged."""
+        return (
+            row.p_value <= self._policy.steps.watch.leave_p_value
+            or row.cue_pieces >= self._policy.cue_watch_pieces
+            or self.verdicts.level(row.tenant, row.scope, row.scope_id) != "allow"
+        )
+
+    def _judge(
+        self, found: Assessment, clock_s: float, organisation: str | None, out: Outputs
+    ) -> None:
+        self._tell(self.verdicts.expire(clock_s), None, out)
+        self._tell(
+            self.verdicts.judge(found, clock_s=clock_s, organisation=organisation), found, out
+        )
+
+    def _tell(
+        self, changes: Sequence[VerdictChange], found: Assessment | None, out: Outputs
+    ) -> None:
+        for change in changes:
+            out.verdicts.append(change)
+            alert = self.alerts.apply(change, found)
+            if alert is not None:
+                out.alerts.append((alert, change.at_s))
+
+    def finish(self) -> Outputs:
+        """Scores and judges every account once more, at the end of a finite log."""
+        out = Outputs()
+        names = [name for name, _ in self.state.accounts.items()]
+        index = np.array([i for _, i in self.state.accounts.items()], np.int64)
+        if not len(index):
+            return out
+        vectors = np.empty((len(index), N_FEATURES), np.float32)
+        rows = self.state.accounts.rows[index]
+        read_features(rows, vectors)
+        scores = self._scorer.probabilities(self._scorer.impute(vectors))
+        p_values = self._scorer.p_values(scores)
+        parts = self.state.parts(rows)
+        for i, name in enumerate(names):
+            tenant, account = assess.split_name(name)
+            at_s = float(rows[i]["last_s"])
+            row = ScoreRow(
+                tenant, account, "account", account, at_s, int(rows[i]["requests"]),
+                int(rows[i]["new_pieces"]), int(rows[i]["cue_pieces"]), float(scores[i]),
+                float(p_values[i]), vectors[i],
+            )  # fmt: skip
+            out.scores.append(row)
+            if row.requests >= FIRST_POINT and self._matters(row):
+                found = assess.account_assessment(
+                    self.state, self._scorer, rows[i], vectors[i], parts[i], tenant, account,
+                    at_s=at_s, cue=False, score=row.score, p_value=row.p_value,
+                )  # fmt: skip
+                self._judge(found, max(self._clock.now_s, at_s), None, out)
+        return out
+
+
+def _record_time(record: Record) -> float | None:
+    """The log's own timestamp of a record; a file's is the time it was read with."""
+    return record.timestamp_s if isinstance(record, LogRecord) else record.time_s
+
+
+def _dead_letter(record: Record, error: MalformedRecord) -> deadletters.DeadLetter:
+    if isinstance(record, LogRecord):
+        return deadletters.from_log(record, error)
+    return deadletters.from_file(record, error)
+
+
+def _epochs(clocks: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Stretches of a batch within one epoch of the clock: (first, last + 1)."""
+    epoch = np.floor(clocks / EPOCH_S)
+    cuts = [0, *(np.flatnonzero(np.diff(epoch)) + 1).tolist(), len(clocks)]
+    return list(zip(cuts[:-1], cuts[1:], strict=True))

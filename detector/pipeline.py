@@ -1,0 +1,70 @@
+"""The story of a record: bytes in, verdicts and alerts out.
+
+    record → intake (streams) → duplicates → clock → columns → fingerprints → new pieces → cues →
+    rows and features → scorer → policy → alerts
+
+Partitions are independent of each other; each keeps its own state (`detector.partition`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.cues import CueModel, load_cues
+from detector.outputs import Outputs
+from detector.partition import Partition, PartitionSettings, Record
+from detector.policy import Policy
+from detector.scorer import Scorer
+from streams.deadletters import RatioCap
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models a pipeline runs with."""
+
+    cues: CueModel
+    scorer: Scorer
+
+
+def load_models(model_dir: Path, *, require_gpu: bool = False) -> Models:
+    """Loads cue model and classifier. Raises ModelError with what to do."""
+    return Models(load_cues(model_dir / "cues.npz"), Scorer(model_dir, require_gpu=require_gpu))
+
+
+class Pipeline:
+    """All partitions of one process."""
+
+    def __init__(
+        self,
+        models: Models,
+        policy: Policy,
+        settings: PartitionSettings | None = None,
+        cap: RatioCap | None = None,
+    ) -> None:
+        self._models = models
+        self._policy = policy
+        self._settings = settings or PartitionSettings()
+        self.cap = cap or RatioCap()
+        self.partitions: dict[int, Partition] = {}
+
+    def process(self, records: Sequence[Record], partition: int = 0) -> Outputs:
+        """Applies records of one partition in log order; see `Partition.process`."""
+        return self.partition(partition).process(records)
+
+    def finish(self) -> Outputs:
+        """Scores every account once more at the end of a finite log, partition by partition."""
+        out = Outputs()
+        for number in sorted(self.partitions):
+            out.add(self.partitions[number].finish())
+        return out
+
+    def partition(self, number: int) -> Partition:
+        """The partition of that number, made empty if it is new."""
+        found = self.partitions.get(number)
+        if found is None:
+            found = self.partitions[number] = Partition(
+                self._models.cues, self._models.scorer, self._policy, self._settings, self.cap
+            )
+        return found

@@ -1,0 +1,146 @@
+"""The settings: built once at start from command line, environment and a TOML file, handed down.
+
+The first that names a setting wins: command line, STILLWATCH_* environment, file, default.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings import SettingsError as SourceError
+
+from detector.errors import DetectorError
+from detector.policy import default_policy_path
+from streams.intake import IntakeSettings
+
+ENV_PREFIX = "STILLWATCH_"
+SETTINGS_FILE_VARIABLE = "STILLWATCH_SETTINGS"
+
+
+class SettingsError(DetectorError):
+    """A setting is not known, or its value is wrong."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field, self.problem = field, problem
+        super().__init__(
+            f"setting {field}: {problem}; correct it on the command line, in "
+            f"{ENV_PREFIX}{field.split('.', maxsplit=1)[0].upper()} or in the settings file"
+        )
+
+
+def packaged_models() -> Path:
+    """Where the released models lie: beside the workshop, which is found and not imported."""
+    found = importlib.util.find_spec("models")
+    folders = found.submodule_search_locations if found is not None else None
+    root = Path(next(iter(folders))) if folders else Path(__file__).parent.parent / "models"
+    return root / "artifacts"
+
+
+class Settings(BaseSettings):
+    """Every setting. The key in a file is the field's name.
+
+    Attributes:
+        model_dir: folder with cues.npz, cues.json, account.onnx and account.json.
+        policy: the policy file.
+        format: name of the log's format; None: found by its marks, record by record.
+        account_from: paths to the account in a raw record, tried in order before the format's own;
+            in the environment separated by commas or a JSON list.
+        hmac_key: replaces end users and addresses by HMACs; one key a deployment, kept secret.
+        tenant: name of the tenant for records that name none.
+        lateness_s: events older than the partition's clock by more are kept out of rate features.
+        bad_ratio_cap: share of unreadable records (0 to 1) that stops a run.
+        require_gpu: stop at start when the classifier cannot run on a GPU.
+        data: the optional data folder.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    model_dir: Path = Field(default_factory=packaged_models)
+    policy: Path = Field(default_factory=default_policy_path)
+    format: str | None = None
+    account_from: Annotated[tuple[str, ...], NoDecode] = ()
+    hmac_key: SecretStr = SecretStr("stillwatch-demo")
+    tenant: Annotated[str, Field(min_length=1, max_length=200)] = "default"
+    lateness_s: Annotated[float, Field(ge=0)] = 3600.0
+    bad_ratio_cap: Annotated[float, Field(ge=0, le=1)] = 0.5
+    require_gpu: bool = False
+    data: Path = Path("../shared")
+
+    @field_validator("account_from", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [path.strip() for path in value.split(",") if path.strip()]
+
+    @property
+    def intake(self) -> IntakeSettings:
+        """How records are read."""
+        return IntakeSettings(
+            format=self.format,
+            account_from=self.account_from,
+            hmac_key=self.hmac_key.get_secret_value().encode(),
+            tenant=self.tenant,
+        )
+
+    @property
+    def corpus(self) -> Path | None:
+        """The folder of released prompts, or None where there is none."""
+        folder = self.data / "data"
+        return folder if folder.is_dir() else None
+
+
+def load_settings(file: Path | None = None, **given: object) -> Settings:
+    """Reads file and environment; `given` comes from the command line, None is "not given".
+
+    Raises SettingsError naming the setting.
+    """
+    if file is not None and not file.is_file():
+        raise SettingsError("settings", f"there is no file {file}")
+
+    class _Filed(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            sources = (init_settings, env_settings)
+            if file is None:
+                return sources
+            return (*sources, TomlConfigSettingsSource(settings_cls, toml_file=file))
+
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        return _Filed(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(Settings.model_fields)
+        unknown = first["type"] == "extra_forbidden"
+        raise SettingsError(field, f"is not one of {known}" if unknown else first["msg"]) from error
+    except (SourceError, ValueError, OSError) as error:
+        raise SettingsError("settings", f"{file or 'the environment'}: {error}") from error
+
+
+def settings_file_from_environment() -> Path | None:
+    """The file that STILLWATCH_SETTINGS names, or None."""
+    named = os.environ.get(SETTINGS_FILE_VARIABLE)
+    return Path(named) if named else None

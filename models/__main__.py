@@ -1,0 +1,5 @@
+"""`python -m models`: the workshop's command line."""
+
+from models.command_line import app
+
+app()

@@ -1,0 +1,140 @@
+"""Rotation over captured tools: train without a tool, then judge that tool's own traffic.
+
+A tool's twins, shards and sister runs are left out with it. The judged accounts go through the
+whole pipeline with the shipped policy, at the speeds they were captured and stretched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from detector.levels import RANK, Level
+from detector.partition import PartitionSettings
+from detector.pipeline import Pipeline, load_models
+from detector.policy import Policy, default_policy_path, load_policy
+from models.accounts import STRETCHES, Account
+from models.train import train_on
+from models.workshop import Material, gather
+from streams.intake import IntakeSettings
+from streams.log import LogRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one captured account.
+
+    Attributes:
+        tool: the tool left out of training. name: capture file. label: 1 for `A_`, 0 for `B_`.
+        factor: how much its times were stretched.
+        watch_at, throttle_at: requests at the first verdict of that step or above, or None.
+        score: largest score at a scoring point.
+    """
+
+    tool: str
+    name: str
+    label: int
+    factor: float
+    watch_at: int | None
+    throttle_at: int | None
+    score: float
+
+
+def rotate(
+    data: Path,
+    captures: Path,
+    seed: int,
+    *,
+    workers: int,
+    done: Callable[[str, int, int], None],
+    only: Sequence[str] = (),
+) -> list[Outcome]:
+    """Outcomes of all captured accounts, each judged by a model that never saw its tool.
+
+    `done` is called with tool, number done and number of tools. `only` names some tools.
+    """
+    policy = load_policy(default_policy_path())
+    material = gather(data, captures, seed, lambda text: None, thin=True)
+    captured = [a for a in material.accounts if a.source == "captures"]
+    tools = sorted({a.batch for a in captured})
+    tools = [t for t in tools if not only or t in only]
+    job = partial(_leave_out, material, policy, seed)
+    outcomes: list[Outcome] = []
+    with ProcessPoolExecutor(workers) as pool:
+        for number, (tool, found) in enumerate(zip(tools, pool.map(job, tools), strict=True)):
+            outcomes += found
+            done(tool, number + 1, len(tools))
+    return outcomes
+
+
+def _leave_out(material: Material, policy: Policy, seed: int, tool: str) -> list[Outcome]:
+    mine = [a for a in material.accounts if a.source == "captures" and a.batch == tool]
+    with TemporaryDirectory() as folder:
+        train_on(
+            material, Path(folder), version=f"without-{tool}", seed=seed,
+            step=lambda text: None, left_out=f"tool {tool}",
+        )  # fmt: skip
+        return judge(mine, Path(folder), policy)
+
+
+def judge(accounts: Iterable[Account], model_dir: Path, policy: Policy) -> list[Outcome]:
+    """Runs each account alone through the pipeline."""
+    models = load_models(model_dir)
+    out = []
+    for account in accounts:
+        pipeline = Pipeline(models, policy, PartitionSettings(intake=IntakeSettings("native")))
+        records = [
+            LogRecord("llm.requests", 0, i, None, msgspec.json.encode(r), r.event_time_s or 0.0)
+            for i, r in enumerate(account.requests)
+        ]
+        result = pipeline.process(records)
+        result.add(pipeline.finish())
+
+        def first(level: Level) -> int | None:
+            hits = [
+                c.account_requests
+                for c in result.verdicts  # noqa: B023  (called at once)
+                if not c.suppressed and RANK[c.to_level] >= RANK[level]
+            ]
+            return min(hits, default=None)
+
+        factor = float(account.name.partition("@")[2] or 1.0)
+        score = max((s.score for s in result.scores), default=0.0)
+        out.append(
+            Outcome(
+                account.batch, account.group, account.label, factor,
+                first("watch"), first("throttle"), score,
+            )
+        )  # fmt: skip
+    return out
+
+
+def table(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
+    """One row a stretch: shares of `A_` and `B_` reached, averaged over tools."""
+    rows: list[dict[str, object]] = []
+    for factor in STRETCHES:
+        mine = [o for o in outcomes if o.factor == factor]
+        row: dict[str, object] = {"stretch": f"x{factor:g}"}
+        for label, name in ((1, "A"), (0, "B")):
+            for step in ("watch", "throttle"):
+                row[f"{name}_{step}"] = _over_tools(mine, label, step)
+            row[f"{name}_tools"] = len({o.tool for o in mine if o.label == label})
+            row[f"{name}_accounts"] = sum(o.label == label for o in mine)
+        rows.append(row)
+    return rows
+
+
+def _over_tools(outcomes: Sequence[Outcome], label: int, step: str) -> float:
+    by_tool: dict[str, list[bool]] = {}
+    for o in outcomes:
+        if o.label == label:
+            reached = o.throttle_at if step == "throttle" else o.watch_at
+            by_tool.setdefault(o.tool, []).append(reached is not None)
+    shares = [sum(v) / len(v) for v in by_tool.values()]
+    return round(sum(shares) / max(len(shares), 1), 3)

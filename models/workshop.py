@@ -1,0 +1,137 @@
+"""The training material and its folds: what `train` and `rotate` both start from.
+
+The cue model reads the same programs that the account classifier learns from, so features of an
+account always come from a cue model that has not seen the account's program (cross-fitting).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from detector.cues import HashedCues
+from models.accounts import Account, capture_accounts, composed_accounts
+from models.public_templates import read_templates
+from models.texts import all_rows, bank_programs, capture_rows
+from models.train_cues import bags, fit_heads, quantise
+from models.vectors import Samples, sample_vectors
+from streams.traffic.corpus import load_corpus
+from streams.traffic.day import ordinary_chat
+
+FOLDS = 5
+BANK_COPIES = 3
+TEMPLATE_COPIES = 2
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything to learn from.
+
+    Attributes:
+        accounts: composed and captured accounts; `account_unit` (shape (a,)) names what must
+            stay on one side of a split: program, origin or tool.
+        matrix, labels, weights: bags of text for the cue model, see `train_cues.bags`;
+            `bag_unit` (shape (b,)) as for accounts, "" for texts that no account runs.
+    """
+
+    accounts: Sequence[Account]
+    account_unit: NDArray[np.str_]
+    matrix: csr_matrix
+    labels: NDArray[np.int8]
+    weights: NDArray[np.float64]
+    bag_unit: NDArray[np.str_]
+
+
+def gather(
+    data: Path | None, captures: Path | None, seed: int, step: Step, *, thin: bool = False
+) -> Material:
+    """Composes accounts and texts; without the folders from the bank and the corpus alone.
+
+    `thin` composes one account a program: for trials that train many times.
+    """
+    corpus = load_corpus(data) if data is not None else None
+    bank = bank_programs()
+    chats = ordinary_chat([p for p, _ in bank])
+    step("composing accounts of the program bank")
+    accounts = list(
+        composed_accounts(
+            bank, per_program=1 if thin else BANK_COPIES, seed=seed, source="bank", corpus=corpus, chats=chats
+        )
+    )
+    rows = all_rows(data, corpus, seed)
+    origins: dict[str, str] = {}
+    if data is not None:
+        templates = read_templates(data)
+        origins = {p.id: origin for p, origin in templates}
+        step("composing accounts of the public templates")
+        accounts += composed_accounts(
+            templates, per_program=1 if thin else TEMPLATE_COPIES, seed=seed + 1, source="templates",
+            corpus=corpus, chats=chats,
+        )  # fmt: skip
+    if captures is not None:
+        step("reading captures")
+        captured = capture_accounts(captures)
+        accounts += captured
+        rows += capture_rows(a for a in captured if a.name.endswith("@1"))
+    step("counting n-grams")
+    matrix, labels, weights, first = bags(rows)
+    tools = {a.group: a.batch for a in accounts if a.source == "captures"}
+    programs = {a.group for a in accounts if a.source == "bank"}
+
+    def unit(group: str) -> str:
+        if group in tools:
+            return f"tool {tools[group]}"
+        if group in origins:
+            return f"origin {origins[group]}"
+        return f"program {group}" if group in programs else ""
+
+    return Material(
+        accounts,
+        np.array([unit(a.group) for a in accounts]),
+        matrix,
+        labels,
+        weights,
+        np.array([unit(r.group) for r in first]),
+    )
+
+
+def fold_of(unit: str) -> int:
+    """Fold of a unit, by its name."""
+    return crc32(unit.encode()) % FOLDS
+
+
+def cross_fitted(material: Material, left_out: str | None, step: Step) -> Samples:
+    """Vectors of all accounts but those of `left_out`, each from cues that did not see its unit."""
+    xs, owners, counts = [], [], []
+    account_fold = np.array([fold_of(u) for u in material.account_unit])
+    for fold in range(FOLDS):
+        mine = np.flatnonzero((account_fold == fold) & (material.account_unit != (left_out or "")))
+        cues = fit_cues(material, fold, left_out, f"fold {fold}")
+        step(f"features of fold {fold + 1} of {FOLDS}")
+        samples = sample_vectors([material.accounts[i] for i in mine], cues)
+        xs.append(samples.x)
+        owners.append(mine[samples.account])
+        counts.append(samples.requests)
+    return Samples(np.concatenate(xs), np.concatenate(owners), np.concatenate(counts))
+
+
+def fit_cues(
+    material: Material, without_fold: int | None, without_unit: str | None, version: str
+) -> HashedCues:
+    """The cue model trained without a fold and without a unit."""
+    keep = np.ones(len(material.bag_unit), np.bool_)
+    if without_fold is not None:
+        fold = np.array([fold_of(u) if u else -1 for u in material.bag_unit])
+        keep &= fold != without_fold
+    if without_unit is not None:
+        keep &= material.bag_unit != without_unit
+    heads = fit_heads(material.matrix[keep], material.labels[keep], material.weights[keep])
+    return quantise(*heads, version)

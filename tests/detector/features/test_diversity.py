@@ -1,0 +1,209 @@
+"""Query diversity: features equal a plain recomputation from the pieces' token pairs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.features.diversity import DIMENSIONS, FRAME_BUCKETS, NEAR_BITS, RECENT, TOPICS
+from streams.record import ApiRequest
+from tests.detector.builders import (
+    T0_S,
+    Fact,
+    agree,
+    ask,
+    feed,
+    features_after,
+    histories,
+    mean,
+    pieces_of,
+    prefixes,
+    seeded_cues,
+    told,
+)
+
+CUES = seeded_cues()
+WORDS = (
+    "river mountain castle poem theorem enzyme market violin galaxy recipe treaty bridge "
+    "glacier neuron ballad tariff comet orchard lantern harbor"
+).split()
+FIELDS = ("history", "physics", "biology", "music", "law", "cooking", "travel", "sports")
+
+
+class Oracle:
+    """The account's new pieces, one after the other, in plain Python."""
+
+    def __init__(self) -> None:
+        self.pieces: list[tuple[float, int, int]] = []  # weight, tokens, opening
+        self.framed: list[tuple[float, float, int]] = []  # weight, frame share, tokens
+        self.signs: list[tuple[float, int]] = []
+        self.units: list[tuple[float, np.ndarray]] = []
+        self.near = 0.0
+        self.seen: Counter[int] = Counter()
+        self.n = 0
+
+    def add(self, text: str, weight: float) -> None:
+        """One new piece."""
+        buffer, pieces = pieces_of(text)
+        read = CUES.read(buffer, pieces, np.ones(1, np.bool_))
+        pairs = [int(h) for h in read.sample[0][: read.n_sample[0]]]
+        tokens = int(read.n_tokens[0])
+        self.pieces.append((weight, tokens, int(read.opening[0])))
+        bucket = [h * FRAME_BUCKETS >> 64 for h in pairs]
+        frame = {b for b, k in self.seen.items() if k > self.n / 2} if self.n >= 4 else set()
+        items = [h for h, b in zip(pairs, bucket, strict=True) if b not in frame]
+        if self.n >= 4 and pairs:
+            self.framed.append((weight, 1.0 - len(items) / len(pairs), tokens))
+        self.seen.update(set(bucket))
+        self.n += 1
+        if items:
+            self._direct(items, weight)
+
+    def _direct(self, items: list[int], weight: float) -> None:
+        bits = np.array([[1 if h >> b & 1 else -1 for b in range(DIMENSIONS)] for h in items])
+        total = bits.sum(axis=0)
+        sign = sum(1 << b for b in range(DIMENSIONS) if total[b] > 0)
+        norm = float(np.linalg.norm(total))
+        if norm > 0.0:
+            self.units.append((weight, total / norm))
+        recent = [s for _, s in self.signs[-RECENT:]]
+        if any((s ^ sign).bit_count() <= NEAR_BITS for s in recent):
+            self.near += weight
+        self.signs.append((weight, sign))
+
+    def features(self) -> dict[str, float]:
+        """Features of the pieces so far."""
+        total = math.fsum(w for w, _, _ in self.pieces)
+        out = {
+            "near_duplicate_share": self.near / total if total else math.nan,
+            "frame_share": mean((w, s) for w, s, _ in self.framed),
+            "item_tokens": mean((w, math.log1p(k * (1.0 - s))) for w, s, k in self.framed),
+            "piece_tokens": mean((w, math.log1p(k)) for w, k, _ in self.pieces),
+        }
+        openings: Counter[int] = Counter()
+        for w, _, opening in self.pieces:
+            openings[opening] += w  # type: ignore[assignment]
+        if len(openings) <= 8:
+            out["opening_share"] = max(openings.values()) / total if total else math.nan
+        names = ("coverage", "spread", "topic_entropy", "topic_stickiness")
+        if len(self.signs) < 4:
+            return out | dict.fromkeys(names, math.nan)
+        filled = len({s % 2048 for _, s in self.signs})
+        n = len(self.signs)
+        out["coverage"] = min(filled / (2048 * (1 - (1 - 1 / 2048) ** n)), 2.0)
+        directed = math.fsum(w for w, _ in self.units)
+        center = sum(w * u for w, u in self.units) / directed  # type: ignore[operator]
+        out["spread"] = math.sqrt(max(1.0 - float(center @ center), 0.0))
+        topics = [(w, s >> 60) for w, s in self.signs]
+        p = np.bincount([t for _, t in topics], [w for w, _ in topics], TOPICS)
+        p = p / p.sum()
+        out["topic_entropy"] = float(-sum(x * math.log(x) for x in p if x > 0)) / math.log(TOPICS)
+        same = sum(w for (w, t), (_, before) in zip(topics[1:], topics, strict=False) if t == before)
+        out["topic_stickiness"] = same / math.fsum(w for w, _ in topics) - float(p @ p)
+        return out
+
+
+def expected(facts: list[Fact]) -> list[dict[str, float]]:
+    """Features after each fact."""
+    oracle, out = Oracle(), []
+    asked: list[tuple[float, float]] = []
+    for f in facts:
+        left = list(f.fresh)
+        for text in f.asked:
+            new = text in left
+            asked.append((f.weight, float(new)))
+            if new:
+                left.remove(text)
+                oracle.add(text, f.weight)
+        want = oracle.features() | {"distinct_share": mean(asked)}
+        if "opening_share" in want and asked and oracle.framed:
+            top = max(want["frame_share"], want["opening_share"])
+            want["slot_sweep"] = top * want["distinct_share"]
+        out.append(want)
+    return out
+
+
+@settings(max_examples=25, deadline=None)
+@given(histories())
+def test_equals_the_batch_computation(history: tuple[list[ApiRequest], list[float]]) -> None:
+    """After every request, each feature equals the recomputation over the pieces so far."""
+    for got, want in zip(prefixes(*history, CUES), expected(told(*history)), strict=True):
+        agree(got, want)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_equals_on_made_up_text(seed: int, framed: bool) -> None:
+    """The same on sixty generated questions, under one frame or under none."""
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(rng.choice(WORDS, rng.integers(1, 30))) for _ in range(60)]
+    if framed:
+        texts = [f"Write one hard question about {t} and give the answer as JSON" for t in texts]
+    requests = [ask(t) for t in texts]
+    times = [T0_S + 3600.0 * i for i in range(60)]
+    for got, want in zip(
+        prefixes(requests, times, CUES), expected(told(requests, times)), strict=True
+    ):
+        agree(got, want)
+
+
+def test_a_swept_frame() -> None:
+    """One frame over many items: high frame and opening share, all distinct, little else."""
+    swept = [
+        ask(f"Write one hard exam question about the {w} in {t} and give the answer as JSON")
+        for w in WORDS
+        for t in FIELDS
+    ]
+    got = features_after(swept)
+    assert got["distinct_share"] == 1.0
+    assert got["frame_share"] > 0.6
+    assert got["opening_share"] > 0.95
+    assert got["slot_sweep"] > 0.9
+    assert got["spread"] > 0.7
+
+
+def test_one_question_again_and_again() -> None:
+    """A hundred times the same question: nothing new after the first."""
+    got = features_after([ask("what is the time now") for _ in range(100)])
+    assert got["distinct_share"] == pytest.approx(0.01, abs=1e-3)
+    assert math.isnan(got["coverage"])
+
+
+def test_a_pair_counts_once_a_piece() -> None:
+    """A text that repeats itself does not make its own words the account's frame."""
+    loud = " ".join(["one two three four five six seven eight nine ten eleven twelve"] * 5)
+    quiet = [" ".join(WORDS[k : k + 8]) for k in range(0, 12, 3)]
+    got = features_after([ask(loud), *(ask(t) for t in quiet), ask(loud + " thirteen")])
+    assert got["frame_share"] < 0.2
+
+
+def test_empty_texts_are_not_repeats() -> None:
+    """Messages without text (a picture, say) are unknown, not repeats of each other."""
+    got = features_after([ask("") for _ in range(12)])
+    assert math.isnan(got["distinct_share"])
+    assert math.isnan(got["piece_tokens"])
+    assert not got["resample_share"] > 0.0
+
+
+def test_without_text_unknown() -> None:
+    """A log without texts leaves every diversity feature unknown."""
+    from detector.features import diversity
+
+    got = features_after([ask(messages=None) for _ in range(12)])
+    assert all(math.isnan(got[name]) for name in diversity.FEATURES)
+
+
+def test_a_long_history_of_frames_is_halved() -> None:
+    """Past the cap the counts are halved, and a frame that stays is a frame still."""
+    swept = [ask(f"Write one hard question about {w} and {x}") for w in WORDS for x in WORDS]
+    state, _ = feed(swept)
+    from detector.features.diversity import FRAME_CAP
+    from tests.detector.builders import features_of, row_of
+
+    assert FRAME_CAP // 2 <= row_of(state)["frame_n"] < FRAME_CAP
+    assert features_of(state)["frame_share"] > 0.5
