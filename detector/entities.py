@@ -78,11 +78,14 @@ class EntityTable:
         self.names.append(name)
         return at
 
+    def idle(self, before_s: float) -> list[int]:
+        """Rows whose last event is older than `before_s`, ascending."""
+        last = self.rows["last_s"][: len(self.names)]
+        return [i for i in np.flatnonzero(last < before_s).tolist() if self.names[i] is not None]
+
     def evict_idle(self, before_s: float) -> int:
         """Drops rows whose last event is older than `before_s`; returns how many."""
-        used = len(self.names)
-        last = self.rows["last_s"][:used]
-        old = [i for i in np.flatnonzero(last < before_s).tolist() if self.names[i] is not None]
+        old = self.idle(before_s)
         gone = set(old)
         if gone:
             self._index = {k: v for k, v in self._index.items() if v not in gone}

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detector.entities import EXEMPLARS, RING, SYSTEM_RING
-from detector.features import clients, diversity, harvest, intent, narrow, rate, workload
+from detector.features import clients, diversity, frames, harvest, intent, narrow, rate, workload
 from detector.features.intent import CUE_PROBABILITY, sigmoid
 from detector.intents import ELICIT, EXTRACTION, GRADE
 from streams.batch import ASSISTANT, EVENT_ID_BYTES, SYSTEM, TOOL_RESULT, TOOLS, USER
@@ -70,8 +70,9 @@ def mark_new(
     """Marks pieces that the account has not sent lately and remembers them.
 
     A failed attempt marks nothing as seen. Replayed history is never new: it was counted when it
-    was asked, and a transcript longer than the ring must not turn it over. System prompts and tool definitions have a ring of
-    their own, so that a stream of user turns does not make them new again.
+    was asked, and a transcript longer than the ring must not turn it over. System prompts and
+    tool definitions have a ring of their own, so that a stream of user turns does not make them
+    new again.
 
     Args:
         index: int64, shape (n,): account row of each event, -1 for unattributed ones.
@@ -243,8 +244,11 @@ def apply_events(
             row.new_pieces += np.uint32(1)
             if intent.update_piece(row, w, logits[a], tag[a]):
                 cues += 1
+            frames.update_piece(
+                row, opening[a], logits[a, EXTRACTION], e.history == 0 and e.user_turns <= 1
+            )
             diversity.update_piece(
-                row, w, sample[a], n_sample[a], n_tokens[a], opening[a], z
+                row, w, sample[a], n_sample[a], n_tokens[a], z
             )
             uses_tags |= tag[a]
             grade = max(grade, sigmoid(logits[a, GRADE]))

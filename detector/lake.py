@@ -196,7 +196,8 @@ class Lake:
 
     def flush(self) -> None:
         """Writes all rows held. Raises LakeError."""
-        for (table, tenant, day), tables in sorted(self._held.items(), key=lambda item: item[0]):
+        for table, tenant, day in sorted(self._held):
+            tables = self._held[table, tenant, day]
             folder = self.folder / table / f"tenant={quote(tenant, safe='')}" / f"day={day}"
             path = folder / f"{self._writer}-{self._files:05d}.parquet"
             whole = pa.concat_tables(tables)

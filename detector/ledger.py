@@ -90,7 +90,7 @@ class Ledger:
                 entry.reason, entry.reason_level = alert.main_reason, alert.verdict
 
     def summaries(self) -> list[AccountSummary]:
-        """Every account: hardest verdict first, then by score, then by name."""
+        """Every account by score, highest first; then by verdict, tenant and name."""
         found = [
             AccountSummary(
                 account=account,
@@ -113,7 +113,7 @@ class Ledger:
         """How many accounts stand at each verdict above `allow`, in any scope under them."""
         counts: dict[Level, int] = {}
         for entry in self._entries.values():
-            level = max(entry.levels.values(), key=RANK.__getitem__, default="allow")
+            level: Level = max(entry.levels.values(), key=RANK.__getitem__, default="allow")
             if level != "allow":
                 counts[level] = counts.get(level, 0) + 1
         return counts

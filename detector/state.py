@@ -103,9 +103,15 @@ class PartitionState:
 
     def evict_idle(self, before_s: float) -> int:
         """Drops entities whose last event is older than `before_s`; returns how many accounts."""
-        self.end_users.evict_idle(before_s)
-        self.keys.evict_idle(before_s)
-        return self.accounts.evict_idle(before_s)
+        dropped = self.accounts.evict_idle(before_s)
+        for table, blamed in ((self.end_users, "blame_user"), (self.keys, "blame_key")):
+            for at in table.idle(before_s):  # whoever gets this row must not inherit the blame
+                account = self.accounts.find(int(table.rows["account"][at]))
+                if account is not None:
+                    charged = self.accounts.rows[blamed][account]
+                    charged[charged == at + 1] = 0
+            table.evict_idle(before_s)
+        return dropped
 
     def digest(self) -> tuple[str, str, str]:
         """Canonical digests of the three tables; equal state, equal digests."""

@@ -23,6 +23,7 @@ from models.public_templates import read_templates
 from streams.traffic.bank import Program, fill, load_bank
 from streams.traffic.corpus import Corpus
 from streams.traffic.sources import source
+from streams.traffic.staples import neutral_programs, staple_programs
 
 FILLS = 8
 """Filled copies of each program's frame."""
@@ -83,8 +84,9 @@ class TextRow:
 
 
 def bank_programs() -> list[tuple[Program, str]]:
-    """Programs of the shipped bank with their author batch (the id's prefix)."""
-    return [(p, p.id.split("-")[0]) for p in load_bank()]
+    """Programs of the shipped bank and the staples with their author batch (the id's prefix)."""
+    programs = (*load_bank(), *staple_programs(), *neutral_programs())
+    return [(p, p.id.split("-")[0]) for p in programs]
 
 
 def program_rows(

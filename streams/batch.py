@@ -7,9 +7,9 @@ log has none; a float column holds NaN and a flag column -1 where the log does n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any
 
@@ -115,6 +115,15 @@ _IDS = (
     ("model", "model"),
     ("key", "key"),
 )
+_NAMES = tuple(dict.fromkeys((
+    "tenant", "account", "event_id", "system", "tools", "messages", "n_messages", "output_text",
+    "response_format", "logprobs", "stream", "status", "error_code", "finish_reason",
+    "input_tokens", "cached_in_input",
+    *(attribute for _, attribute in _FLOATS), *(attribute for _, attribute in _IDS),
+)))  # fmt: skip
+"""The record's fields that have a column, or a part in one."""
+_FIELDS = {name: attrgetter(name) for name in _NAMES}
+_Fields = dict[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,7 @@ class RequestBatch:
         requests: the records, in log order; length n.
         events: EVENT, shape (n,).
         pieces: PIECE, shape (p,), in event order.
-        text: uint8, shape (bytes,): all pieces in UTF-8, one after the other.
+        text: uint8, shape (bytes,): all texts in UTF-8, in no set order.
         event_ids: uint8, shape (n, EVENT_ID_BYTES), zero-padded.
     """
 
@@ -139,61 +148,69 @@ class RequestBatch:
         return len(self.requests)
 
 
+class _Identities(dict[str | None, int]):
+    """Identity hashes by name; one that is missing is made and kept."""
+
+    def __missing__(self, name: str | None) -> int:
+        value = self[name] = identity(name) if name else 0
+        return value
+
+
+class _Accounts(dict[tuple[str, str | None], int]):
+    """Identity hashes by tenant and account, as `_Identities`."""
+
+    def __missing__(self, pair: tuple[str, str | None]) -> int:
+        tenant, account = pair
+        value = self[pair] = identity(account_name(tenant, account)) if account else 0
+        return value
+
+
 class BatchBuilder:
-    """Turns records into columns. Keeps a bounded cache of identity hashes, nothing else."""
+    """Turns records into columns. Keeps bounded caches of identity hashes, nothing else.
+
+    Every field is turned into its column whole, by functions that loop in C: a Python loop over
+    records would cost more than all kernels together.
+    """
 
     def __init__(self, max_cached_ids: int = 500_000) -> None:
-        self._ids: dict[str | None, int] = {None: 0, "": 0}
+        self._ids = _Identities()
+        self._accounts = _Accounts()
         self._max_cached_ids = max_cached_ids
 
     def build(
         self, requests: Sequence[ApiRequest], times_s: Sequence[float], late: Sequence[bool]
     ) -> RequestBatch:
         """Columns of `requests`; `times_s` are the event times to use, `late` marks old ones."""
-        events = np.zeros(len(requests), EVENT)
+        n = len(requests)
+        events = np.zeros(n, EVENT)
         events["time_s"] = times_s
         events["late"] = late
-        if len(self._ids) > self._max_cached_ids:
-            self._ids = {None: 0, "": 0}
-        ids = self._ids
-        for column, attribute in _IDS:
-            events[column] = [
-                ids[v] if v in ids else self._new_id(v)
-                for v in map(attrgetter(attribute), requests)
-            ]
-        events["account"] = [
-            self._id(account_name(r.tenant, r.account)) if r.account else 0
-            for r in requests
-        ]
+        fields: _Fields = {name: list(map(get, requests)) for name, get in _FIELDS.items()}
+        self._put_identities(fields, events)
         for column, attribute in _FLOATS:
-            events[column] = _numbers(list(map(attrgetter(attribute), requests)))
-        events["input_tokens"] = _numbers([_total_input(r) for r in requests])
-        events["logprobs"] = [_FLAG[r.logprobs] for r in requests]
-        events["stream"] = [_FLAG[r.stream] for r in requests]
-        events["structured"] = [_structured(r) for r in requests]
-        events["answered"] = [_answered(r) for r in requests]
-        events["finish"] = [_FINISH.get(r.finish_reason, OTHER) for r in requests]
+            events[column] = _numbers(fields[attribute])
+        for column in ("logprobs", "stream"):
+            events[column] = _codes(map(_FLAG.__getitem__, fields[column]), n)
+        events["input_tokens"] = _total_input(fields)
+        events["structured"] = _structured(fields, events)
+        events["answered"] = _answered(fields["status"], fields["error_code"])
+        events["finish"] = _codes(map(_FINISH.get, fields["finish_reason"], repeat(OTHER)), n)
         events["tag_out"] = [
-            -1 if r.output_text is None else r.output_text.lstrip()[:1] == "<" for r in requests
+            -1 if text is None else text.lstrip()[:1] == "<" for text in fields["output_text"]
         ]
-        pieces, buffer = _pieces(requests, events)
-        event_ids = np.array([_short(r.event_id) for r in requests], dtype=f"S{EVENT_ID_BYTES}")
-        return RequestBatch(
-            requests,
-            events,
-            pieces,
-            np.frombuffer(buffer, np.uint8),
-            event_ids.view(np.uint8).reshape(len(requests), EVENT_ID_BYTES),
-        )
+        pieces, text = _pieces(fields, events)
+        return RequestBatch(requests, events, pieces, text, _event_ids(fields["event_id"]))
 
-    def _id(self, name: str) -> int:
-        known = self._ids.get(name)
-        return self._new_id(name) if known is None else known
-
-    def _new_id(self, name: str | None) -> int:
-        value = identity(name) if name else 0
-        self._ids[name] = value
-        return value
+    def _put_identities(self, fields: _Fields, events: NDArray[np.void]) -> None:
+        if len(self._ids) + len(self._accounts) > self._max_cached_ids:
+            self._ids.clear()
+            self._accounts.clear()
+        n = len(events)
+        for column, attribute in _IDS:
+            found = map(self._ids.__getitem__, fields[attribute])
+            events[column] = np.fromiter(found, np.uint64, n)
+        pairs = zip(fields["tenant"], fields["account"], strict=True)
+        events["account"] = np.fromiter(map(self._accounts.__getitem__, pairs), np.uint64, n)
 
 
 def identity(name: str) -> int:
@@ -207,37 +224,71 @@ def account_name(tenant: str, account: str) -> str:
     return f"{tenant}/{account}"
 
 
-def _total_input(r: ApiRequest) -> int | None:
-    if r.cached_in_input is False and r.cached_tokens and r.input_tokens is not None:
-        return r.input_tokens + r.cached_tokens
-    return r.input_tokens
-
-
-def _numbers(values: list[float | None]) -> NDArray[np.float64]:
+def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
     """Numbers as float64 within LARGEST, NaN for None."""
+    if values.count(None) == len(values):
+        return np.full(len(values), np.nan)
     try:
         column = np.array(values, dtype="f8")
     except OverflowError:  # an integer past every float
         column = np.array([None if v is None else min(max(v, -LARGEST), LARGEST) for v in values],
                           dtype="f8")  # fmt: skip
-    return np.clip(column, -LARGEST, LARGEST)
+    clipped: NDArray[np.float64] = np.clip(column, -LARGEST, LARGEST)
+    return clipped
 
 
-def _structured(r: ApiRequest) -> int:
+def _codes(values: Iterable[int], n: int) -> NDArray[np.int8]:
+    return np.fromiter(values, np.int8, n)
+
+
+def _total_input(fields: _Fields) -> NDArray[np.float64]:
+    """Input tokens, shape (n,), with the cached ones added where the source leaves them out."""
+    told = _numbers(fields["input_tokens"])
+    apart = _codes(map(_FLAG.__getitem__, fields["cached_in_input"]), len(told)) == 0
+    if not apart.any():
+        return told
+    cached = np.nan_to_num(_numbers(fields["cached_tokens"]))
+    total: NDArray[np.float64] = np.clip(told + np.where(apart, cached, 0.0), -LARGEST, LARGEST)
+    return total
+
+
+def _structured(fields: _Fields, events: NDArray[np.void]) -> NDArray[np.int8]:
     """1 when an output format was asked, 0 when only other parameters are known, else -1."""
-    if r.response_format is not None:
-        return 1
-    known = r.temperature is not None or r.max_tokens is not None or r.stream is not None
-    return 0 if known else -1
+    known = ~np.isnan(events["temperature"]) | ~np.isnan(events["max_tokens"])
+    out = np.where(known | (events["stream"] >= 0), 0, -1).astype(np.int8)
+    if fields["response_format"].count(None) < len(out):
+        out[[value is not None for value in fields["response_format"]]] = 1
+    return out
 
 
-def _answered(r: ApiRequest) -> int:
-    status = r.status
+def _answered(status: Sequence[int | str | None], error: Sequence[str | None]) -> NDArray[np.int8]:
+    """1 for a 2xx, 0 for a failure, -1 where neither status nor error code tells; shape (n,)."""
+    codes = {value: _success(value) for value in set(status)}
+    out = _codes(map(codes.__getitem__, status), len(status))
+    for i in np.flatnonzero(out < 0).tolist():
+        if error[i]:
+            out[i] = 0
+    return out
+
+
+def _success(status: int | str | None) -> int:
     if status is None:
-        return 0 if r.error_code else -1
+        return -1
     if isinstance(status, int):
         return 1 if 200 <= status < 300 else 0
     return 1 if status == "success" else 0
+
+
+def _event_ids(event_ids: Sequence[str]) -> NDArray[np.uint8]:
+    """Event ids as bytes, zero-padded, shape (n, EVENT_ID_BYTES)."""
+    joined = "".join(map(str.ljust, event_ids, repeat(EVENT_ID_BYTES), repeat("\0")))
+    padding = len(joined) - sum(map(len, event_ids))
+    plain = len(joined) == len(event_ids) * EVENT_ID_BYTES  # none is longer
+    if plain and joined.isascii() and joined.count("\0") == padding:
+        raw = joined.encode("ascii")
+    else:
+        raw = b"".join([_short(event_id).ljust(EVENT_ID_BYTES, b"\0") for event_id in event_ids])
+    return np.frombuffer(raw, np.uint8).reshape(len(event_ids), EVENT_ID_BYTES)
 
 
 def _short(event_id: str) -> bytes:
@@ -248,71 +299,89 @@ def _short(event_id: str) -> bytes:
 
 
 def _pieces(
-    requests: Sequence[ApiRequest], events: NDArray[np.void]
-) -> tuple[NDArray[np.void], bytes]:
-    """Flattens system prompts, tools and messages; fills piece0, piece1, turns and history."""
-    texts: list[str] = []
-    roles: list[int] = []
-    last_turn: list[int] = []
-    counts: list[int] = []
-    turns: list[int] = []
-    history: list[int] = []
-    lengths: list[int] = []
-    for r in requests:
-        before = len(texts)
-        if r.system:
-            texts.append(r.system)
-            roles.append(SYSTEM)
-            last_turn.append(0)
-        if r.tools:
-            texts.append(r.tools)
-            roles.append(TOOLS)
-            last_turn.append(0)
-        n_user = answered_at = 0
-        has_history = 0
-        messages = r.messages
-        if messages:
-            first = len(texts)
-            prefill = len(messages) - 1  # an answer begun by the client is no history
-            for k, m in enumerate(messages):
-                role = _ROLES.get(m.role, USER)
-                has_text = bool(m.text) and not m.text.isspace()
-                if role == USER:
-                    n_user += 1
-                elif role == TOOL_RESULT:
-                    has_history = 1
-                elif role == ASSISTANT and k < prefill:
-                    has_history = 1
-                    answered_at = len(texts) + has_text
-                if not has_text:  # a picture or a bare tool call: no text to know or to repeat
-                    continue
-                texts.append(m.text)
-                roles.append(role)
-                last_turn.append(1)
-            if answered_at:
-                last_turn[first:answered_at] = [0] * (answered_at - first)
-            lengths.append(len(messages) if r.n_messages is None else r.n_messages)
-        else:
-            lengths.append(-1 if r.n_messages is None else r.n_messages)
-        counts.append(len(texts) - before)
-        turns.append(min(n_user, 32_000))
-        history.append(has_history)
-    encoded = [t.encode("utf-8", "surrogatepass") for t in texts]
-    pieces = np.zeros(len(texts), PIECE)
-    stops = np.cumsum(np.array(list(map(len, encoded)), dtype="i8"))
-    if len(texts):
-        pieces["stop"] = stops
-        pieces["start"][1:] = stops[:-1]
-    pieces["role"] = roles
-    pieces["last_turn"] = last_turn
-    ends = np.cumsum(np.array(counts, dtype="i8"))
+    fields: _Fields, events: NDArray[np.void]
+) -> tuple[NDArray[np.void], NDArray[np.uint8]]:
+    """Flattens system prompts, tools and messages; fills piece0, piece1, turns and history.
+
+    An event's pieces are its system prompt, its tools and its messages, in that order; in the
+    buffer all system prompts come first, then all tools, then all messages.
+    """
+    n = len(events)
+    lists = [messages or () for messages in fields["messages"]]
+    counts = np.fromiter(map(len, lists), np.int64, n)
+    messages = list(chain.from_iterable(lists))
+    roles = _codes(map(_ROLES.get, map(attrgetter("role"), messages), repeat(USER)), len(messages))
+    owner = np.repeat(np.arange(n), counts)
+    last_turn = _read_turns(roles, owner, counts, events)
+    told = _numbers(fields["n_messages"])
+    told = np.where(np.isnan(told), np.where(counts > 0, counts, -1), told)
+    events["n_messages"] = np.clip(told, -1, 2**31 - 1)
+
+    systems, tools = fields["system"], fields["tools"]
+    with_system = np.flatnonzero(np.fromiter(map(bool, systems), np.bool_, n))
+    with_tools = np.flatnonzero(np.fromiter(map(bool, tools), np.bool_, n))
+    texts = [systems[i] for i in with_system.tolist()]
+    texts += [tools[i] for i in with_tools.tolist()]
+    heads = len(texts)
+    texts += map(attrgetter("text"), messages)
+    raw = _encoded(texts)
+    lengths = np.fromiter(map(len, raw), np.int64, len(raw))
+    stops = np.cumsum(lengths)
+    # a picture or a bare tool call: no text to know or to repeat
+    wanted = lengths > 0
+    wanted[heads:] &= ~np.fromiter(map(str.isspace, texts[heads:]), np.bool_, len(messages))
+
+    pieces = np.zeros(len(raw), PIECE)
+    pieces["stop"] = stops
+    pieces["start"] = stops - lengths
+    pieces["event"] = events_of = np.concatenate([with_system, with_tools, owner])
+    pieces["role"] = SYSTEM
+    pieces["role"][len(with_system) : heads] = TOOLS
+    pieces["role"][heads:] = roles
+    pieces["last_turn"][heads:] = last_turn
+    if heads:  # a stable sort brings each event's system prompt and tools before its messages
+        order = np.argsort(events_of, kind="stable")
+        pieces = pieces[order[wanted[order]]]
+    elif not wanted.all():
+        pieces = pieces[wanted]
+    ends = np.cumsum(np.bincount(pieces["event"], minlength=n))
     events["piece1"] = ends
-    events["piece0"] = ends - counts
-    pieces["event"] = np.repeat(np.arange(len(requests)), counts)
-    events["user_turns"] = turns
-    events["history"] = history
-    events["n_messages"] = [min(max(length, -1), 2**31 - 1) for length in lengths]
-    return pieces, b"".join(chain(encoded))
+    events["piece0"][1:] = ends[:-1]
+    return pieces, np.frombuffer(b"".join(raw), np.uint8)
+
+
+def _read_turns(
+    roles: NDArray[np.int8],
+    owner: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    events: NDArray[np.void],
+) -> NDArray[np.bool_]:
+    """Which messages come after the last answer, shape (m,); fills user_turns and history.
+
+    Args:
+        roles: shape (m,), of all messages.
+        owner: shape (m,), ascending: the event of each.
+        counts: shape (n,): messages of each event.
+    """
+    n = len(counts)
+    ends = np.cumsum(counts)
+    at = np.arange(len(roles))
+    # an answer begun by the client, at the list's end, is no history
+    answer = np.flatnonzero((roles == ASSISTANT) & (at < ends[owner] - 1))
+    last_answer = np.full(n, -1)
+    np.maximum.at(last_answer, owner[answer], answer)
+    events["user_turns"] = np.minimum(np.bincount(owner[roles == USER], minlength=n), 32_000)
+    events["history"] = last_answer >= 0
+    events["history"][owner[roles == TOOL_RESULT]] = 1
+    result: NDArray[np.bool_] = at > last_answer[owner]
+    return result
+
+
+def _encoded(texts: list[str]) -> list[bytes]:
+    try:
+        return list(map(str.encode, texts))
+    except UnicodeEncodeError:  # half a surrogate pair
+        return [text.encode("utf-8", "surrogatepass") for text in texts]
 
 
 def column(events: NDArray[np.void], name: str) -> NDArray[Any]:

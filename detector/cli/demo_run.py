@@ -26,7 +26,7 @@ from streams.record import ApiRequest
 INPUT: Final = "llm.requests"
 PARTITIONS: Final = 4
 GROUP: Final = "stillwatch"
-BATCH_RECORDS: Final = 500
+BATCH_RECORDS: Final = 1000
 
 
 @dataclass(slots=True)

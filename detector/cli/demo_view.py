@@ -85,7 +85,7 @@ class DemoView:
             alerts.add_row(
                 rfc3339(at_s)[11:16],
                 Text(alert.verdict, LEVEL_STYLES[alert.verdict]),
-                Text(alert.account),
+                Text(alert.account + _part(alert)),
                 Text(alert.main_reason, "dim"),
             )
         bar = ProgressBar(total=state.total, completed=state.done)
@@ -95,9 +95,16 @@ class DemoView:
 
 def alert_line(alert: Alert, at_s: float) -> Text:
     """An alert in one line."""
-    scope = "" if alert.scope == "account" else f" ({alert.scope} {alert.scope_id})"
     return Text.assemble(
         f"{rfc3339(at_s)[:16]}Z  ",
         (f"{alert.verdict:8}", LEVEL_STYLES[alert.verdict]),
-        f" {alert.account}{scope} after {alert.requests} requests: {alert.main_reason}",
+        f" {alert.account}{_part(alert)} after {alert.requests} requests: {alert.main_reason}",
     )
+
+
+def _part(alert: Alert) -> str:
+    """The part of the account that an alert is about, in brackets; "" for the whole."""
+    if alert.scope == "account":
+        return ""
+    part = alert.scope_id.removeprefix(f"{alert.account}/")
+    return f" ({alert.scope.replace('_', ' ')} {part[:12]})"

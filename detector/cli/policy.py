@@ -41,10 +41,10 @@ def render(policy: Policy, console: Console) -> None:
         f"policy {policy.stamp}, {mode}, alerts from {policy.alert_from}", highlight=False
     )
     table = Table(box=SIMPLE)
-    table.add_column("verdict")
-    for name in ("p-value ≤", "score ≥", "new pieces ≥", "groups ≥", "leaves at p >", "ends after"):
+    table.add_column("verdict", no_wrap=True)
+    for name in ("p ≤", "score ≥", "new ≥", "groups ≥", "leave at p >", "ends after"):
         table.add_column(name, justify="right")
-    table.add_column("given by")
+    table.add_column("given by", no_wrap=True)
     for level in STEPS:
         step = policy.step(level)
         table.add_row(
@@ -55,6 +55,6 @@ def render(policy: Policy, console: Console) -> None:
             str(step.min_groups),
             f"{step.leave_p_value:g}",
             f"{step.expires_s / 3600.0:g} h",
-            "a person" if step.needs_person else "the policy",
+            "person" if step.needs_person else "policy",
         )
     console.print(table)

@@ -15,16 +15,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detector.features import clients, diversity, harvest, intent, rate, workload
+from detector.features import clients, diversity, frames, harvest, intent, rate, workload
 
-GROUPS: tuple[ModuleType, ...] = (intent, diversity, harvest, rate, clients, workload)
+GROUPS: tuple[ModuleType, ...] = (intent, frames, diversity, harvest, rate, clients, workload)
 
 FEATURE_NAMES: tuple[str, ...] = tuple(name for g in GROUPS for name in g.FEATURES)
 GROUP_OF: dict[str, str] = {name: g.NAME for g in GROUPS for name in g.FEATURES}
 N_FEATURES = len(FEATURE_NAMES)
 
 _A = len(intent.FEATURES)
-_B = _A + len(diversity.FEATURES)
+_F = _A + len(frames.FEATURES)
+_B = _F + len(diversity.FEATURES)
 _C = _B + len(harvest.FEATURES)
 _D = _C + len(rate.FEATURES)
 _E = _D + len(clients.FEATURES)
@@ -42,7 +43,8 @@ def read_features(rows: NDArray[np.void], out: NDArray[np.float32]) -> None:
     for i in range(rows.shape[0]):
         row = rows[i]
         intent.read(row, out[i, :_A])
-        diversity.read(row, out[i, _A:_B])
+        frames.read(row, out[i, _A:_F])
+        diversity.read(row, out[i, _F:_B])
         harvest.read(row, out[i, _B:_C])
         rate.read(row, row.requests, out[i, _C:_D])
         clients.read(row, out[i, _D:_E])

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detector.features.sketches import heavy_add
+from detector.features import frames
 
 NAME = "diversity"
 
@@ -33,8 +33,6 @@ FIELDS = [
     ("pieces_w", "f4"),
     ("frame_n", "u2"),  # pieces counted in `frame`, halved at FRAME_CAP
     ("frame", "u1", (FRAME_BUCKETS,)),  # how many pieces carried a token pair
-    ("opening_key", "u4", (8,)),
-    ("opening_w", "f4", (8,)),
     ("direction", "f4", (DIMENSIONS,)),  # sum of unit item directions
     ("direction_w", "f4"),
     ("recent", "u8", (RECENT,)),  # sign hashes of recent pieces
@@ -77,13 +75,11 @@ def update_piece(
     sample: NDArray[np.uint64],
     n_sample: int,
     n_tokens: int,
-    opening: np.uint64,
     z: NDArray[np.int32],
 ) -> None:
     """Adds one new user piece; `z` (int32, shape (DIMENSIONS,)) is scratch space."""
     row.pieces_w += np.float32(w)
     row.piece_tokens += np.float32(w * np.log1p(n_tokens))
-    heavy_add(row.opening_key, row.opening_w, np.uint32(opening & np.uint64(0xFFFFFFFF)), w)
     stable_at = row.frame_n * 0.5
     know_frame = row.frame_n >= 4
     z[:] = 0
@@ -166,9 +162,9 @@ def read(row: np.void, out: NDArray[np.float32]) -> None:
         out[2] = row.framed / row.framed_w
         out[5] = row.item_tokens / row.framed_w
     top = np.float32(0.0)
-    for j in range(8):
-        top = max(top, row.opening_w[j])
-    out[3] = min(top / row.pieces_w, np.float32(1.0))
+    for j in range(frames.FRAMES):
+        top = max(top, row.frame_pieces[j])  # its count is an upper bound only
+    out[3] = min(top / row.frame_all, np.float32(1.0))
     if row.framed_w > 0.0 and row.asked > 0.0:
         out[4] = max(out[2], out[3]) * out[0]
     out[6] = row.piece_tokens / row.pieces_w

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detector.features import frames
 from detector.intents import ELICIT, EXTRACTION, INTENTS, N_INTENTS
 
 NAME = "intent"
@@ -38,6 +39,7 @@ FEATURES = (
     "thinking_tag_share",
     "system_extraction",
     "system_elicitation",
+    "hot_frame_logit",
 )
 
 CUE_PROBABILITY = 0.9
@@ -99,3 +101,6 @@ def read(row: np.void, out: NDArray[np.float32]) -> None:
     if row.system_w > 0.0:
         out[N_INTENTS + 5] = row.system_l / row.system_w
         out[N_INTENTS + 6] = row.system_elicit / row.system_w
+    hot = frames.hot_frame(row)
+    if hot >= 0:
+        out[N_INTENTS + 7] = row.frame_logit[hot] / row.frame_pieces[hot]

@@ -6,9 +6,11 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from detector.cues import HashedCues
 from detector.features import FEATURE_NAMES, N_FEATURES, read_features
@@ -42,13 +44,13 @@ TEXTS = (
 )
 
 
-def ask(text: str = "hello", *, account: str | None = "acme", **fields: object) -> ApiRequest:
+def ask(text: str = "hello", *, account: str | None = "acme", **fields: Any) -> ApiRequest:
     """An answered request with one user message; `fields` are those of `ApiRequest`."""
-    given: dict[str, object] = {"messages": [Message("user", text)], "status": 200, **fields}
-    return ApiRequest(account=account, **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"messages": [Message("user", text)], "status": 200, **fields}
+    return ApiRequest(account=account, **given)
 
 
-def talk(*turns: tuple[str, str], account: str = "acme", **fields: object) -> ApiRequest:
+def talk(*turns: tuple[str, str], account: str = "acme", **fields: Any) -> ApiRequest:
     """An answered request with a list of (role, text)."""
     return ask(account=account, messages=[Message(*turn) for turn in turns], **fields)
 
@@ -68,7 +70,9 @@ def batch_of(
     return BatchBuilder().build(requests, when, late or [False] * len(requests))
 
 
-def pieces_of(*texts: str | bytes, role: int = 2) -> tuple[np.ndarray, np.ndarray]:
+def pieces_of(
+    *texts: str | bytes, role: int = 2
+) -> tuple[NDArray[np.uint8], NDArray[np.void]]:
     """A text buffer and PIECE rows over it, all in the last turn."""
     raw = [t.encode("utf-8", "surrogatepass") if isinstance(t, str) else t for t in texts]
     pieces = np.zeros(len(raw), PIECE)
@@ -128,9 +132,10 @@ def feed(
     at = PartitionState() if state is None else state
     builder = BatchBuilder()
     old = [False] * len(requests) if late is None else late
-    due = []
-    for part in cut(requests, sizes):
-        due.append(at.apply(builder.build(requests[part], when[part], old[part]), model))
+    due = [
+        at.apply(builder.build(requests[part], when[part], old[part]), model)
+        for part in cut(requests, sizes)
+    ]
     return at, due
 
 
@@ -285,7 +290,7 @@ def agree(got: dict[str, float], want: dict[str, float], tolerance: float = 2e-3
             )
 
 
-def maybe(values: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """The value or None, evenly."""
     return st.one_of(st.none(), values)
 
@@ -306,16 +311,16 @@ def plain_requests(draw: st.DrawFn, account: str = "acme") -> ApiRequest:
     return ApiRequest(
         account=account,
         event_id=draw(pick(["a", "b", "c"])),
-        messages=draw(maybe(st.just([Message(*turn) for turn in turns]))),  # type: ignore[arg-type]
-        system=draw(maybe(pick(["You are kind.", "You grade answers.", "Be brief."]))),  # type: ignore[arg-type]
-        tools=draw(maybe(pick(['[{"name": "find"}]']))),  # type: ignore[arg-type]
+        messages=draw(maybe(st.just([Message(*turn) for turn in turns]))),
+        system=draw(maybe(pick(["You are kind.", "You grade answers.", "Be brief."]))),
+        tools=draw(maybe(pick(['[{"name": "find"}]']))),
         status=draw(pick([None, 200, 200, 200, 429, 500, "success", "failure"])),
         finish_reason=draw(pick([None, "stop", "length", "refusal", "tool_calls"])),
         output_text=draw(pick([None, "yes", " <think>so</think>", ""])),
-        output_tokens=draw(maybe(st.integers(0, 5000))),  # type: ignore[arg-type]
-        output_chars=draw(maybe(st.integers(0, 5000))),  # type: ignore[arg-type]
-        input_tokens=draw(maybe(st.integers(0, 90_000))),  # type: ignore[arg-type]
-        cached_tokens=draw(maybe(st.integers(0, 9000))),  # type: ignore[arg-type]
+        output_tokens=draw(maybe(st.integers(0, 5000))),
+        output_chars=draw(maybe(st.integers(0, 5000))),
+        input_tokens=draw(maybe(st.integers(0, 90_000))),
+        cached_tokens=draw(maybe(st.integers(0, 9000))),
         cached_in_input=draw(pick([None, True, False])),
         temperature=draw(pick([None, 0.0, 0.7])),
         n=draw(pick([None, 1, 4])),
@@ -361,7 +366,7 @@ def prefixes(
     return out
 
 
-def readings(texts: Sequence[str], cues: HashedCues) -> dict[str, tuple[np.ndarray, bool]]:
+def readings(texts: Sequence[str], cues: HashedCues) -> dict[str, tuple[NDArray[np.float64], bool]]:
     """Logits and tag of each text as the cue model reads it alone."""
     out = {}
     for text in texts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_samples_openings_and_counts() -> None:
     read = model.read(buffer, pieces, np.ones(len(pieces), np.bool_))
     for p, text in enumerate(TEXTS):
         tokens = tokens_of(text)
-        pairs = [pair(a, b) for a, b in zip(tokens, tokens[1:], strict=False)]
+        pairs = [pair(a, b) for a, b in itertools.pairwise(tokens)]
         if len(pairs) > SAMPLE:
             pairs = pairs[:SAMPLE_HEAD] + pairs[SAMPLE_HEAD - SAMPLE :]
         assert read.n_tokens[p] == len(tokens)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -95,7 +97,8 @@ def test_stems() -> None:
     """Long words share the stem of their first five letters; short ones and numbers have none."""
     (_, long), (_, longer) = read("evaluate"), read("evaluation")
     assert long == longer != [0]
-    assert read("short")[1] == [0] and read("1234567")[1] == [0]
+    assert read("short")[1] == [0]
+    assert read("1234567")[1] == [0]
     assert read("字")[1] == [int(LONE)]
 
 
@@ -122,7 +125,8 @@ def test_any_bytes(raw: bytes) -> None:
 def test_long_pieces_are_read_at_head_and_tail() -> None:
     """The middle of a long piece changes no token; its last words do."""
     head, tail = "start " * 200, "word " * 150 + "end"
-    assert len(head) < HEAD_BYTES and len(tail) < TAIL_BYTES
+    assert len(head) < HEAD_BYTES
+    assert len(tail) < TAIL_BYTES
     x = head + " " * 600 + "aaaa " * 500 + " " * 400 + tail
     y = head + " " * 600 + "bbbb " * 500 + " " * 400 + tail
     assert tokens_of(x) == tokens_of(y)
@@ -176,7 +180,7 @@ def expected_ngrams(tokens: list[int], stems: list[int]) -> list[int]:
     """Words, stems, pairs, triples of lone characters, opening words, by the docstring."""
     out: list[int] = [*tokens]
     out += [s ^ 0xC4CEB9FE1A85EC53 for s in stems if s > 1]
-    out += [pair(a, b) for a, b in zip(tokens, tokens[1:], strict=False)]
+    out += [pair(a, b) for a, b in itertools.pairwise(tokens)]
     triples = zip(tokens, tokens[1:], tokens[2:], stems[2:], strict=False)
     out += [pair(pair(a, b), c) for a, b, c, s in triples if s == 1]
     return out + [pair(i + 1, t) for i, t in enumerate(tokens[:3])]

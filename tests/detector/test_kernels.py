@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -131,11 +129,13 @@ def test_the_ring_holds_the_last_pieces() -> None:
     names = [f"{a}{b}" for a in "abcdefghijklmnop" for b in "abcdefghij"]
     near = [ask("q"), *(ask(n) for n in names[: RING - 1]), ask("q")]
     far = [ask("q"), *(ask(n) for n in names[:RING]), ask("q")]
-    assert new_of(near)[-1] == 0 and new_of(far)[-1] == 1
+    assert new_of(near)[-1] == 0
+    assert new_of(far)[-1] == 1
     systems = [f"You are {n}." for n in names[:SYSTEM_RING]]
     kept = [ask("q", system=s) for s in [*systems, systems[0]]]
     lost = [ask("q", system=s) for s in [*systems, "One more.", systems[0]]]
-    assert new_of(kept)[-2] == 0 and new_of(lost)[-2] == 1
+    assert new_of(kept)[-2] == 0
+    assert new_of(lost)[-2] == 1
     busy = [ask("a", system=systems[0]), *(ask(n) for n in names), ask("b", system=systems[0])]
     assert new_of(busy)[-2] == 0
 
@@ -203,7 +203,8 @@ def test_unattributed_requests_change_nothing() -> None:
         [T0_S, T0_S + 1, T0_S + 2, T0_S + 60.0],
     )
     assert plain.digest() == mixed.digest()
-    assert len(mixed.accounts) == 1 and len(due[0].event) == len(mixed_due[0].event) == 0
+    assert len(mixed.accounts) == 1
+    assert len(due[0].event) == len(mixed_due[0].event) == 0
 
 
 def test_recent_requests_weigh_more() -> None:
@@ -219,10 +220,10 @@ def test_recent_requests_weigh_more() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_accounts_do_not_disturb_each_other(seed: int) -> None:
     """Interleaving two accounts' requests leaves each with the features it has alone."""
-    rng = random.Random(seed)
-    mine = [(ask(f"mine {rng.choice('abcde')}", key="k"), T0_S + 9.0 * i) for i in range(25)]
+    rng = np.random.default_rng(seed)
+    mine = [(ask(f"mine {rng.choice(list('abcde'))}", key="k"), T0_S + 9.0 * i) for i in range(25)]
     theirs = [
-        (ask(f"theirs {rng.choice('abcde')}", key="k", account="zed"), T0_S + 7.0 * i)
+        (ask(f"theirs {rng.choice(list('abcde'))}", key="k", account="zed"), T0_S + 7.0 * i)
         for i in range(25)
     ]
     alone = row_of(feed([r for r, _ in mine], [t for _, t in mine])[0])
@@ -237,4 +238,5 @@ def test_many_messages_in_one_request() -> None:
     """A request of thousands of messages is counted without a fault."""
     messages = [Message("user", f"reveal {i} {chr(97 + i % 26)}") for i in range(5000)]
     row = row_of(feed([ask(messages=messages)], cues=CUES)[0])
-    assert row["requests"] == 1 and row["new_pieces"] > 0
+    assert row["requests"] == 1
+    assert row["new_pieces"] > 0

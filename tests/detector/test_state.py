@@ -23,8 +23,8 @@ from tests.detector.builders import (
     TEXTS,
     ask,
     batch_of,
-    feed,
     features_of,
+    feed,
     plain_requests,
     row_of,
     seeded_cues,
@@ -39,8 +39,8 @@ DUE_ARRAYS = (
 
 
 def traffic(n: int, seed: int, accounts: int = 20) -> tuple[list[ApiRequest], list[float]]:
-    """A seeded mixed log: repeats, failures, conversations, keys and end users, some unattributed."""
-    rng = random.Random(seed)
+    """A seeded mixed log: repeats, failures, keys and end users, some unattributed."""
+    rng = random.Random(seed)  # noqa: S311
     requests, t, times = [], T0_S, []
     for i in range(n):
         who = rng.randrange(accounts + 1)
@@ -65,8 +65,15 @@ def traffic(n: int, seed: int, accounts: int = 20) -> tuple[list[ApiRequest], li
 
 
 def joined(dues: list[Due]) -> dict[str, bytes]:
-    """Everything that came due, over all batches."""
-    return {name: b"".join(getattr(d, name).tobytes() for d in dues) for name in DUE_ARRAYS}
+    """Everything that came due over all batches, field by field: padding says nothing."""
+    out: dict[str, list[bytes]] = {}
+    for name in DUE_ARRAYS:
+        for due in dues:
+            part = getattr(due, name)
+            for field in part.dtype.names or ("",):
+                told = np.ascontiguousarray(part[field] if field else part)
+                out.setdefault(f"{name}.{field}", []).append(told.tobytes())
+    return {name: b"".join(parts) for name, parts in out.items()}
 
 
 def ids(requests: list[ApiRequest], dues: list[Due], sizes: list[int]) -> list[str]:
@@ -81,20 +88,21 @@ def ids(requests: list[ApiRequest], dues: list[Due], sizes: list[int]) -> list[s
 @pytest.mark.parametrize("size", [1, 7, 333])
 def test_the_cut_does_not_matter(size: int) -> None:
     """Batches of 1, 7 and 333 give the same bytes of state and of due rows as one of 5,000."""
-    requests, times = traffic(5000 if size > 1 else 1500, seed=size)
+    requests, times = traffic(5000 if size > 1 else 600, seed=size)
     n = len(requests)
     whole, once = feed(requests, times, cues=CUES)
     cut, parts = feed(requests, times, cues=CUES, sizes=[size] * n)
     assert whole.digest() == cut.digest()
     assert joined(once) == joined(parts)
     assert ids(requests, once, [n]) == ids(requests, parts, [size] * n)
-    assert len(once[0].rows) > 50 and len(once[0].narrow_rows) > 50
+    assert len(once[0].rows) > 20
+    assert len(once[0].narrow_rows) > 20
 
 
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(["a", "b"]).flatmap(lambda name: plain_requests(name)), max_size=40
+        st.sampled_from(["a", "b"]).flatmap(plain_requests), max_size=40
     ),
     st.lists(st.integers(1, 9), max_size=40),
 )
@@ -121,9 +129,12 @@ def test_the_digest_sees_every_table() -> None:
     plain = feed([ask("q")])[0].digest()
     user = feed([ask("q", end_user="u")])[0].digest()
     key = feed([ask("q", key="k")])[0].digest()
-    assert none[0] != plain[0] and none[1:] == plain[1:]
-    assert user[1] != plain[1] and user[2] == plain[2]
-    assert key[1] == plain[1] and key[2] != plain[2]
+    assert none[0] != plain[0]
+    assert none[1:] == plain[1:]
+    assert user[1] != plain[1]
+    assert user[2] == plain[2]
+    assert key[1] == plain[1]
+    assert key[2] != plain[2]
 
 
 def test_a_due_row_is_as_it_was() -> None:
@@ -142,7 +153,9 @@ def test_an_empty_batch() -> None:
     before = state.digest()
     _, dues = feed([], state=state)
     empty = state.apply(batch_of([]), CUES)
-    assert dues == [] and len(empty.rows) == 0 and len(due.rows) == 0
+    assert dues == []
+    assert len(empty.rows) == 0
+    assert len(due.rows) == 0
     assert state.digest() == before
 
 
@@ -179,7 +192,8 @@ def test_eviction_frees_and_reuses_rows() -> None:
     table = filled("abcdef", [1.0, 9.0, 2.0, 9.0, 3.0, 9.0])
     assert table.evict_idle(5.0) == 3
     assert [name for name, _ in table.items()] == ["b", "d", "f"]
-    assert table.find(identity("a")) is None and table.find(identity("b")) == 1
+    assert table.find(identity("a")) is None
+    assert table.find(identity("b")) == 1
     assert [table.row_of(identity(n), n) for n in "xyz"] == [0, 2, 4]
     assert table.row_of(identity("w"), "w") == 6
     assert table.rows[0] == np.zeros((), NARROW_ROW)
@@ -210,7 +224,8 @@ def test_growth_keeps_rows() -> None:
         at = table.row_of(identity(f"n{i}"), f"n{i}")
         table.rows[at]["requests"] = i
     rows = [table.rows[table.row_of(identity(f"n{i}"), f"n{i}")]["requests"] for i in range(1000)]
-    assert rows == list(range(1000)) and len(table) == 1000
+    assert rows == list(range(1000))
+    assert len(table) == 1000
 
 
 def test_an_evicted_account_starts_anew() -> None:
@@ -267,5 +282,6 @@ def test_vectors_have_the_registry_s_shape() -> None:
     requests, times = traffic(600, seed=3)
     _, (due,) = feed(requests, times, cues=CUES)
     for vectors in (due.vectors, due.narrow_vectors):
-        assert vectors.dtype == np.float32 and vectors.shape[1] == len(FEATURE_NAMES)
+        assert vectors.dtype == np.float32
+        assert vectors.shape[1] == len(FEATURE_NAMES)
         assert not np.isinf(vectors).any()

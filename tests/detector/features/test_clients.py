@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.record import ApiRequest
-from tests.detector.builders import ask, feed, features_after, prefixes, row_of, word_cues
+from tests.detector.builders import ask, features_after, feed, prefixes, row_of, word_cues
 
 SPREADS = {
     "end_user_spread": "end_user",
@@ -59,7 +59,7 @@ def test_order_does_not_matter(names: list[str]) -> None:
     one = features_after([ask("q", end_user=n, key=n) for n in names])
     two = features_after([ask("q", end_user=n, key=n) for n in sorted(names)])
     for name in SPREADS:
-        assert one[name] == two[name] or math.isnan(one[name]) and math.isnan(two[name])
+        assert one[name] == two[name] or (math.isnan(one[name]) and math.isnan(two[name]))
 
 
 @pytest.mark.parametrize(("name", "field"), SPREADS.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +15,8 @@ from tests.detector.builders import (
     Fact,
     agree,
     ask,
-    feed,
     features_after,
+    feed,
     histories,
     mean,
     prefixes,
@@ -193,7 +194,7 @@ def test_pairs_and_tokens_taken(history: tuple[list[ApiRequest], list[float]]) -
 )  # fmt: skip
 def test_absent_is_unknown(field: str, features: list[str]) -> None:
     """Taking one field from a full log makes what it told unknown, not 0; the rest stays."""
-    told_all = {
+    told_all: dict[str, Any] = {
         "output_tokens": 9, "input_tokens": 9, "finish_reason": "stop", "n": 2,
         "temperature": 0.0, "output_text": "<think>", "response_format": "json",
     }  # fmt: skip

@@ -14,8 +14,8 @@ from tests.detector.builders import (
     TEXTS,
     agree,
     ask,
-    feed,
     features_after,
+    feed,
     histories,
     mean,
     prefixes,
@@ -82,7 +82,8 @@ def test_a_system_prompt_is_charged_apart() -> None:
     asked = features_after([ask(r.messages[0].text, system="reveal") for r in quiet], cues=cues)  # type: ignore[index]
     row = row_of(
         feed(
-            [ask("hi", system="reveal"), talk(("system", "reveal"), ("user", "hi there"))], cues=cues
+            [ask("hi", system="reveal"), talk(("system", "reveal"), ("user", "hi there"))],
+            cues=cues,
         )[0]
     )
     assert asked["system_elicitation"] > 0.99
@@ -101,4 +102,5 @@ def test_without_text_unknown() -> None:
     """A log without texts leaves every intent feature unknown."""
     got = features_after([ask(messages=None, output_tokens=5) for _ in range(12)])
     assert all(math.isnan(got[n]) for n in got if n.startswith(("intent_", "extraction_")))
-    assert math.isnan(got["thinking_tag_share"]) and math.isnan(got["system_elicitation"])
+    assert math.isnan(got["thinking_tag_share"])
+    assert math.isnan(got["system_elicitation"])

@@ -1,4 +1,4 @@
-"""Keys and end users: the short row tells what the account's row would tell of the same requests."""
+"""Keys and end users: a short row tells what the account's row tells of the same requests."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from streams.record import ApiRequest
 from tests.detector.builders import (
     agree,
     ask,
-    feed,
     features_of,
+    feed,
     histories,
     row_of,
     seeded_cues,

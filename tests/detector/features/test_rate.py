@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.record import ApiRequest
 from tests.detector.builders import (
     DAY_S,
     HALF_LIFE_S,
     T0_S,
     agree,
     ask,
-    feed,
     features_after,
     features_of,
+    feed,
     prefixes,
     row_of,
 )
@@ -32,10 +33,11 @@ GAPS = st.lists(
 
 def at(gaps: list[float]) -> list[float]:
     """Times of the first request and of one after each gap."""
-    return (T0_S + np.cumsum([0.0, *gaps])).tolist()
+    times: list[float] = (T0_S + np.cumsum([0.0, *gaps])).tolist()
+    return times
 
 
-def asks(n: int) -> list:  # type: ignore[type-arg]
+def asks(n: int) -> list[ApiRequest]:
     """n equal requests."""
     return [ask("hi") for _ in range(n)]
 
@@ -94,7 +96,7 @@ def test_a_clockwork(every_s: float) -> None:
 
 
 def test_bursts_and_alternation() -> None:
-    """Bursts are above 0; gaps that take turns are negatively correlated, runs of gaps positively."""
+    """Bursts are above 0; gaps in turns correlate negatively, runs of gaps positively."""
     turns = features_after(asks(201), at([1.0, 100.0] * 100))
     runs = features_after(asks(201), at([1.0] * 100 + [100.0] * 100))
     bursts = features_after(asks(201), at([0.5] * 49 + [3000.0] + [0.5] * 150))
