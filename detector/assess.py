@@ -224,4 +224,3 @@ def _concentration(
         if best is None or found.evidence_share > best.evidence_share:
             best = found
     return best
-

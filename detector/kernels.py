@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from detector.entities import EXEMPLARS, RING, SYSTEM_RING
 from detector.features import clients, diversity, frames, harvest, intent, narrow, rate, workload
 from detector.features.intent import CUE_PROBABILITY, sigmoid
+from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, GRADE
 from streams.batch import ASSISTANT, EVENT_ID_BYTES, SYSTEM, TOOL_RESULT, TOOLS, USER
 
@@ -122,7 +123,7 @@ def _weight(t: float, first_s: float) -> float:
 
 
 @njit(cache=True)
-def _remember_exemplar(row: np.void, score: float, event_id: NDArray[np.uint8]) -> None:
+def _remember_exemplar(row: Row, score: float, event_id: NDArray[np.uint8]) -> None:
     least = 0
     for j in range(1, EXEMPLARS):
         if row.exemplar_score[j] < row.exemplar_score[least]:
@@ -145,7 +146,7 @@ def _loudest(keys: NDArray[np.uint32], weights: NDArray[np.float32]) -> int:
 
 @njit(cache=True)
 def _name_part(
-    row: np.void, users: NDArray[np.void], keys: NDArray[np.void], out: NDArray[np.int64]
+    row: Row, users: NDArray[np.void], keys: NDArray[np.void], out: NDArray[np.int64]
 ) -> None:
     out[0] = _loudest(row.blame_user, row.blame_user_w)
     out[1] = users[out[0]].requests if out[0] >= 0 else 0
@@ -247,9 +248,7 @@ def apply_events(
             frames.update_piece(
                 row, opening[a], logits[a, EXTRACTION], e.history == 0 and e.user_turns <= 1
             )
-            diversity.update_piece(
-                row, w, sample[a], n_sample[a], n_tokens[a], z
-            )
+            diversity.update_piece(row, w, sample[a], n_sample[a], n_tokens[a], z)
             uses_tags |= tag[a]
             grade = max(grade, sigmoid(logits[a, GRADE]))
             p_extract = sigmoid(logits[a, EXTRACTION])

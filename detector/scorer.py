@@ -70,7 +70,9 @@ class Scorer:
         try:
             self._session = ort.InferenceSession(str(graph), options, providers=wanted)
         except Exception as error:
-            raise ModelError(str(graph), f"the graph cannot be loaded ({error})", _REMEDY) from error
+            raise ModelError(
+                str(graph), f"the graph cannot be loaded ({error})", _REMEDY
+            ) from error
         self.provider = str(self._session.get_providers()[0])
         if not self.provider.startswith("CUDA"):
             if require_gpu:
@@ -162,7 +164,9 @@ def load_card(path: Path) -> ModelCard:
         )
         schema = str(card["schema"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(str(path), f"the model card cannot be read ({error!r})", _REMEDY) from error
+        raise ModelError(
+            str(path), f"the model card cannot be read ({error!r})", _REMEDY
+        ) from error
     unknown = [name for name in features if name not in GROUP_OF]
     if unknown:
         raise ModelError(str(path), f"the card names unknown features {unknown}", _REMEDY)

@@ -10,14 +10,15 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console(stderr=True)
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 SEED = 20_261_125
+
 
 @app.callback()
 def workshop() -> None:

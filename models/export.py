@@ -83,9 +83,7 @@ def write_account(
 def write_cues(folder: Path, cues: HashedCues, about: Mapping[str, Any]) -> None:
     """Writes cues.npz and cues.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        folder / "cues.npz", weights=cues.weights, scale=cues.scale, bias=cues.bias
-    )
+    np.savez_compressed(folder / "cues.npz", weights=cues.weights, scale=cues.scale, bias=cues.bias)
     card = {"version": cues.version, "intents": list(INTENTS), "buckets": len(cues.weights)}
     _write_json(folder / "cues.json", {**card, **about})
 

@@ -16,7 +16,10 @@ from streams.traffic.bank import Program
 
 _SOURCES: tuple[tuple[str, str], ...] = (
     # first match wins; more telling words first
-    (r"number|count|how many|index|score|rating|\bid\b|identifier|level|length|size|数|号", "number"),
+    (
+        r"number|count|how many|index|score|rating|\bid\b|identifier|level|length|size|数|号",
+        "number",
+    ),
     (r"dialog|transcript|conversation|chat log|turns|history|对话", "dialogue"),
     (r"persona|character|role|speaker|profile|voice|tone|style|人物", "persona"),
     (r"math|equation|arithmetic", "math_problem"),
@@ -49,7 +52,13 @@ _SOURCES: tuple[tuple[str, str], ...] = (
     (r"topic|subject|theme|field|area|domain|scenario|setting|kind|type", "topic"),
 )
 
-_OUTPUT = {"judge": "json", "classify": "label", "label": "label", "extract": "json", "code": "code"}
+_OUTPUT = {
+    "judge": "json",
+    "classify": "label",
+    "label": "label",
+    "extract": "json",
+    "code": "code",
+}
 _CHAT_ROLES = {"chat", "tutor", "simulate", "agent", "plan"}
 
 

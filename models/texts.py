@@ -133,7 +133,9 @@ def elicitation_rows() -> list[TextRow]:
             if text:
                 known = intents if not system or positive else {"elicit": False}
                 bag = f"{row['id']}/{system}"
-                rows.append(TextRow(text, row["group"], row["lang"], system, known, bag, weight=0.35))
+                rows.append(
+                    TextRow(text, row["group"], row["lang"], system, known, bag, weight=0.35)
+                )
     return rows
 
 

@@ -102,4 +102,3 @@ def quality(scores: NDArray[np.float64], accounts: Sequence[Account]) -> dict[st
 
 def _subset(samples: Samples, mask: NDArray[np.bool_]) -> Samples:
     return Samples(samples.x[mask], samples.account[mask], samples.requests[mask])
-

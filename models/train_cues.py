@@ -104,9 +104,7 @@ def fit_heads(
     return out, bias
 
 
-def quantise(
-    weights: NDArray[np.float32], bias: NDArray[np.float32], version: str
-) -> HashedCues:
+def quantise(weights: NDArray[np.float32], bias: NDArray[np.float32], version: str) -> HashedCues:
     """The model as the detector reads it: int8 weights with one scale an intent."""
     scale = np.maximum(np.abs(weights).max(axis=0), 1e-9) / 127.0
     return HashedCues(

@@ -63,7 +63,12 @@ def gather(
     step("composing accounts of the program bank")
     accounts = list(
         composed_accounts(
-            bank, per_program=1 if thin else BANK_COPIES, seed=seed, source="bank", corpus=corpus, chats=chats
+            bank,
+            per_program=1 if thin else BANK_COPIES,
+            seed=seed,
+            source="bank",
+            corpus=corpus,
+            chats=chats,
         )
     )
     rows = all_rows(data, corpus, seed)

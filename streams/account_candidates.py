@@ -16,9 +16,26 @@ _NAME = re.compile(
 _NOT_NAME = re.compile(
     r"user[-_.]?agent|user_(input|prompt|message)|content|addresses", re.IGNORECASE
 )
-_SKIPPED = frozenset({"messages", "content", "prompt", "choices", "contents", "body", "response",
-                      "response_body", "output", "tools", "text", "events", "input",
-                      "model_map_information", "inputBodyJson", "outputBodyJson"})
+_SKIPPED = frozenset(
+    {
+        "messages",
+        "content",
+        "prompt",
+        "choices",
+        "contents",
+        "body",
+        "response",
+        "response_body",
+        "output",
+        "tools",
+        "text",
+        "events",
+        "input",
+        "model_map_information",
+        "inputBodyJson",
+        "outputBodyJson",
+    }
+)
 _MOST_PATHS = 200
 _MOST_DISTINCT = 10_000
 _DEEPEST = 6

@@ -143,10 +143,15 @@ def _short(text: str, most: int = _SHOWN_CHARS) -> str:
 
 def render(report: Report, console: Console) -> None:
     """Prints the report for people."""
-    console.print(Text.assemble(
-        ("inspect ", "bold"), str(report.path), f": {report.records} records, "
-        f"{report.requests} requests, {report.empty} without a request, "
-        f"{report.errors.total()} not readable"))
+    console.print(
+        Text.assemble(
+            ("inspect ", "bold"),
+            str(report.path),
+            f": {report.records} records, "
+            f"{report.requests} requests, {report.empty} without a request, "
+            f"{report.errors.total()} not readable",
+        )
+    )
     sources = Table(title="formats recognised", title_justify="left")
     sources.add_column("format")
     sources.add_column("requests", justify="right")
@@ -178,8 +183,11 @@ def _render_fields(report: Report, console: Console) -> None:
             share = 100.0 * found.requests / report.requests
             fields.add_row(name, f"{share:.0f} %", Text(found.example))
     console.print(fields)
-    missing = [name for name in ApiRequest.__struct_fields__
-               if name not in report.coverage and name not in _NOT_SHOWN]
+    missing = [
+        name
+        for name in ApiRequest.__struct_fields__
+        if name not in report.coverage and name not in _NOT_SHOWN
+    ]
     console.print(Text("not in this log: " + (", ".join(missing) or "nothing"), style="dim"))
 
 
@@ -187,9 +195,13 @@ def _render_accounts(report: Report, console: Console) -> None:
     for path, number in report.account_paths.most_common(5):
         console.print(Text(f"account read from {path} ({number} requests)"))
     if report.unattributed:
-        console.print(Text(
-            f"{report.unattributed} requests have no account: set account_from to one of the "
-            f"paths below", style="yellow"))
+        console.print(
+            Text(
+                f"{report.unattributed} requests have no account: set account_from to one of the "
+                f"paths below",
+                style="yellow",
+            )
+        )
     if not report.candidates:
         return
     table = Table(title="where an account might be", title_justify="left")

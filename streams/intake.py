@@ -83,7 +83,8 @@ class Intake:
         """As `read`, with the name of the format before the requests."""
         if len(value) > self.settings.max_record_bytes:
             raise MalformedRecord(
-                "", f"a record of at most {self.settings.max_record_bytes} bytes",
+                "",
+                f"a record of at most {self.settings.max_record_bytes} bytes",
                 f"{len(value)} bytes",
             )
         if self._was_native and self._try_native:
@@ -125,15 +126,12 @@ class Intake:
         if request.event_time_s is not None:
             return request
         if self._set_format is not None and (
-            request.messages is not None or request.account is not None
-            or request.model is not None
+            request.messages is not None or request.account is not None or request.model is not None
         ):
             return request
         return None
 
-    def _decode(
-        self, obj: object, context: Context, depth: int
-    ) -> tuple[Format, list[ApiRequest]]:
+    def _decode(self, obj: object, context: Context, depth: int) -> tuple[Format, list[ApiRequest]]:
         """Finds the format and decodes; wrappings that no format knows are opened first."""
         for entry in self._formats:
             if entry.recognises(obj):

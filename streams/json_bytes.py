@@ -11,8 +11,11 @@ import msgspec
 
 from streams.errors import MalformedRecord
 
-_SURROGATE_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-                               rb"|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
+_SURROGATE_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)",
+    re.DOTALL,
+)
 
 
 def decode_json(value: bytes) -> object:

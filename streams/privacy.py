@@ -55,8 +55,10 @@ class Privacy:
         found = self._addresses.get(address)
         if found is None:
             parsed = ip_of(address)
-            found = (self.pseudonym(str(parsed) if parsed else address),
-                     network_of(parsed) if parsed else None)
+            found = (
+                self.pseudonym(str(parsed) if parsed else address),
+                network_of(parsed) if parsed else None,
+            )
             if len(self._addresses) >= _MOST_CACHED:
                 self._addresses.clear()
             self._addresses[address] = found

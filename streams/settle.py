@@ -18,12 +18,39 @@ from streams.record import ApiRequest
 
 _LONGEST_ID = 512
 _TEXTS = ("system", "tools", "output_text", "response_format")
-_IDS = ("account", "organisation", "key", "provider", "model", "model_served", "endpoint",
-        "user_agent", "error_code", "refusal_category", "finish_reason_raw", "event_id")
-_COUNTS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "n_messages",
-           "tool_count", "output_chars")
-_MEASURES = ("temperature", "top_p", "latency_ms", "ttft_ms", "cost_usd", "plan_limit",
-             "account_created_s", "event_time_s")
+_IDS = (
+    "account",
+    "organisation",
+    "key",
+    "provider",
+    "model",
+    "model_served",
+    "endpoint",
+    "user_agent",
+    "error_code",
+    "refusal_category",
+    "finish_reason_raw",
+    "event_id",
+)
+_COUNTS = (
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "n_messages",
+    "tool_count",
+    "output_chars",
+)
+_MEASURES = (
+    "temperature",
+    "top_p",
+    "latency_ms",
+    "ttft_ms",
+    "cost_usd",
+    "plan_limit",
+    "account_created_s",
+    "event_time_s",
+)
 
 
 class Settler:
@@ -64,13 +91,20 @@ class Settler:
         """
         when = request.event_time_s
         counts = (
-            (request.input_tokens or 0) | (request.output_tokens or 0)
-            | (request.cached_tokens or 0) | (request.reasoning_tokens or 0)
-            | (request.n_messages or 0) | (request.tool_count or 0) | (request.output_chars or 0)
+            (request.input_tokens or 0)
+            | (request.output_tokens or 0)
+            | (request.cached_tokens or 0)
+            | (request.reasoning_tokens or 0)
+            | (request.n_messages or 0)
+            | (request.tool_count or 0)
+            | (request.output_chars or 0)
         )
         if (
-            when is None or not EARLIEST_S <= when <= LATEST_S or not request.event_id
-            or not 0 <= counts < 2**53 or record_bytes > self._most
+            when is None
+            or not EARLIEST_S <= when <= LATEST_S
+            or not request.event_id
+            or not 0 <= counts < 2**53
+            or record_bytes > self._most
             or request.account_created_s is not None
             or (record_bytes > 2 * _LONGEST_ID and self._has_long_name(request))
         ):
@@ -84,10 +118,14 @@ class Settler:
         most = _LONGEST_ID
         return (
             len(request.event_id) > most
-            or len(request.account or "") > most or len(request.key or "") > most
-            or len(request.model or "") > most or len(request.user_agent or "") > most
-            or len(request.endpoint or "") > most or len(request.organisation or "") > most
-            or len(request.provider or "") > most or len(request.model_served or "") > most
+            or len(request.account or "") > most
+            or len(request.key or "") > most
+            or len(request.model or "") > most
+            or len(request.user_agent or "") > most
+            or len(request.endpoint or "") > most
+            or len(request.organisation or "") > most
+            or len(request.provider or "") > most
+            or len(request.model_served or "") > most
             or len(request.error_code or "") > most
             or len(request.finish_reason_raw or "") > most
             or len(request.refusal_category or "") > most

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detector.features.row import Row
 from detector.features.sketches import heavy_add, hll_add, hll_count
 
 NAME = "clients"
@@ -45,7 +46,7 @@ FEATURES = (
 
 
 @njit(cache=True)
-def update_event(row: np.void, e: np.void) -> None:
+def update_event(row: Row, e: Row) -> None:
     """Adds one request's identities; 0 means that the log has none."""
     if e.end_user != 0:
         hll_add(row.end_users, e.end_user)
@@ -73,7 +74,7 @@ def update_event(row: np.void, e: np.void) -> None:
 
 
 @njit(cache=True)
-def blame(row: np.void, user: np.uint32, key: np.uint32, evidence: float) -> None:
+def blame(row: Row, user: np.uint32, key: np.uint32, evidence: float) -> None:
     """Charges evidence (>= 0) to the end user and key that sent it: their rows + 1, 0 for none."""
     row.blame += np.float32(evidence)
     if user != 0:
@@ -91,7 +92,7 @@ def _spread(registers: NDArray[np.uint8], n: int) -> float:
 
 
 @njit(cache=True)
-def read(row: np.void, out: NDArray[np.float32]) -> None:
+def read(row: Row, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[0] = _spread(row.end_users, row.named_w)
     out[1] = _spread(row.addresses, row.addressed_w)

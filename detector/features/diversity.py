@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detector.features import frames
+from detector.features.row import Row
 
 NAME = "diversity"
 
@@ -61,7 +62,7 @@ _LN_TOPICS = np.log(TOPICS)
 
 
 @njit(cache=True)
-def update_asked(row: np.void, w: float, fresh: bool) -> None:
+def update_asked(row: Row, w: float, fresh: bool) -> None:
     """Counts one answered user piece, new or known."""
     row.asked += np.float32(w)
     if fresh:
@@ -70,7 +71,7 @@ def update_asked(row: np.void, w: float, fresh: bool) -> None:
 
 @njit(cache=True)
 def update_piece(
-    row: np.void,
+    row: Row,
     w: float,
     sample: NDArray[np.uint64],
     n_sample: int,
@@ -115,7 +116,7 @@ def update_piece(
 
 
 @njit(cache=True)
-def _add_direction(row: np.void, w: float, z: NDArray[np.int32], items: int) -> None:
+def _add_direction(row: Row, w: float, z: NDArray[np.int32], items: int) -> None:
     sign = np.uint64(0)
     norm2 = 0.0
     for b in range(DIMENSIONS):
@@ -150,7 +151,7 @@ def _add_direction(row: np.void, w: float, z: NDArray[np.int32], items: int) -> 
 
 
 @njit(cache=True)
-def read(row: np.void, out: NDArray[np.float32]) -> None:
+def read(row: Row, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[:] = np.nan
     if row.asked > 0.0:

@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detector.features.row import Row
+
 NAME = "frames"
 
 FRAMES = 6
@@ -29,7 +31,7 @@ FEATURES = ("hot_frame_share", "hot_frame_one_shot")
 
 
 @njit(cache=True)
-def update_piece(row: np.void, opening: np.uint64, logit: float, one_shot: bool) -> None:
+def update_piece(row: Row, opening: np.uint64, logit: float, one_shot: bool) -> None:
     """Adds one new user piece to its frame (Space-Saving, Metwally et al. 2005)."""
     key = np.uint32(opening & np.uint64(0xFFFFFFFF))
     row.frame_all += np.float32(1.0)
@@ -54,7 +56,7 @@ def update_piece(row: np.void, opening: np.uint64, logit: float, one_shot: bool)
 
 
 @njit(cache=True)
-def hot_frame(row: np.void) -> int:
+def hot_frame(row: Row) -> int:
     """Index of the hot frame, -1 where no frame has MIN_PIECES pieces yet."""
     best = -1
     top = 0.0
@@ -68,7 +70,7 @@ def hot_frame(row: np.void) -> int:
 
 
 @njit(cache=True)
-def read(row: np.void, out: NDArray[np.float32]) -> None:
+def read(row: Row, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[:] = np.nan
     hot = hot_frame(row)

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detector.features.row import Row
 from streams.batch import LENGTH, REFUSAL
 
 NAME = "harvest"
@@ -63,7 +64,7 @@ _FEW_TOKENS = 2.0
 
 @njit(cache=True)
 def update_event(
-    row: np.void, e: np.void, w: float, fresh: int, resample: bool, tag: bool, grade: float
+    row: Row, e: Row, w: float, fresh: int, resample: bool, tag: bool, grade: float
 ) -> None:
     """Adds one answered request.
 
@@ -128,7 +129,7 @@ def update_event(
 
 
 @njit(cache=True)
-def read(row: np.void, out: NDArray[np.float32]) -> None:
+def read(row: Row, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[:] = np.nan
     if row.answered <= 0.0:

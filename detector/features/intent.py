@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detector.features import frames
+from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, INTENTS, N_INTENTS
 
 NAME = "intent"
@@ -53,7 +54,7 @@ def sigmoid(x: float) -> float:
 
 
 @njit(cache=True)
-def update_piece(row: np.void, w: float, logits: NDArray[np.float32], tag: bool) -> bool:
+def update_piece(row: Row, w: float, logits: NDArray[np.float32], tag: bool) -> bool:
     """Adds one new user piece; returns whether it is a cue piece."""
     row.intent_w += np.float32(w)
     for k in range(N_INTENTS):
@@ -77,7 +78,7 @@ def update_piece(row: np.void, w: float, logits: NDArray[np.float32], tag: bool)
 
 
 @njit(cache=True)
-def update_system(row: np.void, w: float, logits: NDArray[np.float32]) -> None:
+def update_system(row: Row, w: float, logits: NDArray[np.float32]) -> None:
     """Adds one system prompt not seen lately."""
     row.system_w += np.float32(w)
     row.system_l += np.float32(w * logits[EXTRACTION])
@@ -85,7 +86,7 @@ def update_system(row: np.void, w: float, logits: NDArray[np.float32]) -> None:
 
 
 @njit(cache=True)
-def read(row: np.void, out: NDArray[np.float32]) -> None:
+def read(row: Row, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[:] = np.nan
     if row.intent_w > 0.0:

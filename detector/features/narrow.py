@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detector.features import FEATURE_NAMES
 from detector.features.intent import CUE_PROBABILITY, sigmoid
+from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, N_INTENTS
 
 NARROW_ROW = np.dtype(
@@ -75,7 +76,7 @@ _BYTES = _AT["user_bytes"]
 
 @njit(cache=True)
 def update_piece(
-    row: np.void, w: float, logits: NDArray[np.float32], tag: bool, n_tokens: int, opening: np.uint64
+    row: Row, w: float, logits: NDArray[np.float32], tag: bool, n_tokens: int, opening: np.uint64
 ) -> None:
     """Adds one new user piece."""
     row.new_pieces += np.uint32(1)
@@ -108,7 +109,7 @@ def update_piece(
 
 @njit(cache=True)
 def update_event(
-    row: np.void, e: np.void, w: float, fresh: int, asked: int, resample: bool, user_bytes: float
+    row: Row, e: Row, w: float, fresh: int, asked: int, resample: bool, user_bytes: float
 ) -> None:
     """Adds one request."""
     row.requests += np.uint32(1)

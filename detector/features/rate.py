@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detector.features.row import Row
+
 NAME = "rate"
 
 DAY_S = 86_400.0
@@ -50,7 +52,7 @@ _LN_24 = np.log(24.0)
 
 
 @njit(cache=True)
-def update_event(row: np.void, e: np.void, w: float, first: bool) -> None:
+def update_event(row: Row, e: Row, w: float, first: bool) -> None:
     """Adds one request's time. Late ones were sorted out before."""
     t = e.time_s
     if first:
@@ -91,7 +93,7 @@ def update_event(row: np.void, e: np.void, w: float, first: bool) -> None:
 
 
 @njit(cache=True)
-def read(row: np.void, n: int, out: NDArray[np.float32]) -> None:
+def read(row: Row, n: int, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[:] = np.nan
     if row.gap_w > 0.0 and n >= 5:

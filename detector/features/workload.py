@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detector.features.row import Row
 from detector.features.sketches import hll_add, hll_count
 from streams.batch import SYSTEM, TOOL_RESULT, USER
 
@@ -53,8 +54,8 @@ FEATURES = (
 
 @njit(cache=True)
 def update_event(
-    row: np.void,
-    e: np.void,
+    row: Row,
+    e: Row,
     w: float,
     pieces: NDArray[np.void],
     hashes: NDArray[np.uint64],
@@ -106,7 +107,7 @@ def update_event(
 
 
 @njit(cache=True)
-def read(row: np.void, out: NDArray[np.float32]) -> None:
+def read(row: Row, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[:] = np.nan
     if row.requests == 0:

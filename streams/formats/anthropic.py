@@ -30,8 +30,9 @@ EXAMPLE = (
 )
 
 _ACCOUNTS = (*ACCOUNTS, "request.body.metadata.user_id", "body.metadata.user_id")
-_EVENTS = frozenset({"message_start", "message_delta", "content_block_delta",
-                     "content_block_start", "message_stop"})
+_EVENTS = frozenset(
+    {"message_start", "message_delta", "content_block_delta", "content_block_start", "message_stop"}
+)
 _FALLBACKS = frozenset({"model_refusal_fallback", "model_refusal_no_fallback"})
 
 
@@ -98,8 +99,15 @@ def _is_batch_line(obj: Any) -> bool:
 def _is_messages(obj: dict[str, Any]) -> bool:
     """Tells Messages from chat by path, version header, answer or request shape."""
     request = mapping(obj.get("request"))
-    for path in (obj.get("path"), request.get("path"), obj.get("url"), request.get("url"),
-                 obj.get("endpoint"), obj.get("request_path"), request.get("uri")):
+    for path in (
+        obj.get("path"),
+        request.get("path"),
+        obj.get("url"),
+        request.get("url"),
+        obj.get("endpoint"),
+        obj.get("request_path"),
+        request.get("uri"),
+    ):
         if isinstance(path, str):
             if "/messages" in path and "/threads/" not in path:
                 return True
@@ -111,8 +119,13 @@ def _is_messages(obj: dict[str, Any]) -> bool:
     ):
         return True
     response = obj.get("response")
-    for value in (obj, response, response.get("body") if isinstance(response, dict) else None,
-                  obj.get("response_body"), obj.get("output")):
+    for value in (
+        obj,
+        response,
+        response.get("body") if isinstance(response, dict) else None,
+        obj.get("response_body"),
+        obj.get("output"),
+    ):
         answer: object = value
         if isinstance(value, str) and looks_streamed(value):
             answer = read_stream(value[:20_000])[0]
@@ -153,8 +166,11 @@ def _batch_line(obj: dict[str, Any], context: Context) -> ApiRequest:
             read_error(result["error"], fields)
         fields.setdefault("error_code", kind)
         status = "failure"
-    read_envelope({name: value for name, value in obj.items()
-                   if name not in ("result", "params")}, fields, status)
+    read_envelope(
+        {name: value for name, value in obj.items() if name not in ("result", "params")},
+        fields,
+        status,
+    )
     fields.pop("event_id", None)
     context.put_account(obj, fields, *ACCOUNTS)
     return build(fields)
@@ -181,8 +197,11 @@ def _transcript(obj: dict[str, Any], context: Context) -> list[ApiRequest]:
 
 def _refusal_note(obj: dict[str, Any], context: Context) -> ApiRequest:
     """Claude Code's note of a refusal, with or without a fallback to another model."""
-    fields: Fields = {"source": "anthropic/claude_code", "finish_reason_raw": "refusal",
-                      "finish_reason": "refusal"}
+    fields: Fields = {
+        "source": "anthropic/claude_code",
+        "finish_reason_raw": "refusal",
+        "finish_reason": "refusal",
+    }
     read_envelope({name: value for name, value in obj.items() if name != "type"}, fields)
     if asked := text_of(obj.get("original_model")):
         fields["model"] = asked

@@ -36,7 +36,8 @@ def recognises(obj: Any) -> bool:
     if isinstance(obj, list):
         return bool(obj) and all(isinstance(entry, dict) and recognises(entry) for entry in obj)
     return isinstance(obj, dict) and (
-        "llm_summary" in obj or "llm_request" in obj or "apisix_latency" in obj)
+        "llm_summary" in obj or "llm_request" in obj or "apisix_latency" in obj
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -51,8 +52,11 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
 def _read(entry: dict[str, Any], context: Context) -> ApiRequest:
     summary, asked = mapping(entry.get("llm_summary")), mapping(entry.get("llm_request"))
     fields: Fields = {"source": "apisix", **read_request(asked)}
-    put_models(fields, text_of(summary.get("request_model")) or fields.get("model"),
-               text_of(summary.get("model")))
+    put_models(
+        fields,
+        text_of(summary.get("request_model")) or fields.get("model"),
+        text_of(summary.get("model")),
+    )
     usage = read_usage(summary, "llm_summary")
     if "cached_tokens" in usage:
         usage["cached_in_input"] = True  # APISIX keeps OpenAI's accounting in prompt_tokens

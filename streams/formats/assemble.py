@@ -6,8 +6,16 @@ from streams.formats.values import Fields
 from streams.record import ApiRequest
 
 _FROM_RESPONSE = (
-    "input_tokens", "output_tokens", "cached_tokens", "cached_in_input", "reasoning_tokens",
-    "finish_reason_raw", "finish_reason", "refusal_category", "output_text", "output_chars",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cached_in_input",
+    "reasoning_tokens",
+    "finish_reason_raw",
+    "finish_reason",
+    "refusal_category",
+    "output_text",
+    "output_chars",
     "error_code",
 )
 _NOT_FIELDS = ("response_id", "asked_model")

@@ -44,10 +44,23 @@ EXAMPLE = (
     b'\\"usage\\":{\\"prompt_tokens\\":11,\\"completion_tokens\\":3}}","responseCode":200}}'
 )
 
-_ACCOUNTS = ("properties.apimSubscriptionId", "properties.ApimSubscriptionId", "properties.userId",
-             "properties.UserId", "ApimSubscriptionId", "UserId", "properties.subscriptionId")
-_CATEGORIES = ("gatewaylogs", "gatewayllmlogs", "requestresponse", "audit", "trace",
-               "azureopenairequestusage")
+_ACCOUNTS = (
+    "properties.apimSubscriptionId",
+    "properties.ApimSubscriptionId",
+    "properties.userId",
+    "properties.UserId",
+    "ApimSubscriptionId",
+    "UserId",
+    "properties.subscriptionId",
+)
+_CATEGORIES = (
+    "gatewaylogs",
+    "gatewayllmlogs",
+    "requestresponse",
+    "audit",
+    "trace",
+    "azureopenairequestusage",
+)
 
 
 def recognises(obj: Any) -> bool:
@@ -60,7 +73,9 @@ def recognises(obj: Any) -> bool:
         return any(isinstance(entry, dict) and recognises(entry) for entry in obj["records"])
     category = str(first(obj.get("category"), obj.get("Category"), obj.get("Type")) or "").lower()
     return category in _CATEGORIES or category in (
-        "apimanagementgatewayllmlog", "apimanagementgatewaylogs")
+        "apimanagementgatewayllmlog",
+        "apimanagementgatewaylogs",
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -73,8 +88,16 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
             continue
         properties = _properties(row)
         if "SequenceNumber" in properties or "llm" in str(row.get("category", "")).lower():
-            name = identity(first(properties.get("CorrelationId"), row.get("correlationId"),
-                                  row.get("CorrelationId"))) or f"#{len(groups)}"
+            name = (
+                identity(
+                    first(
+                        properties.get("CorrelationId"),
+                        row.get("correlationId"),
+                        row.get("CorrelationId"),
+                    )
+                )
+                or f"#{len(groups)}"
+            )
             groups.setdefault(name, []).append(row)
         elif (request := _gateway(row, properties, context)) is not None:
             requests.append(request)
@@ -86,16 +109,31 @@ def _properties(row: dict[str, Any]) -> dict[str, Any]:
     return mapping(row.get("properties")) or row
 
 
-def _gateway(row: dict[str, Any], properties: dict[str, Any],
-             context: Context) -> ApiRequest | None:
+def _gateway(
+    row: dict[str, Any], properties: dict[str, Any], context: Context
+) -> ApiRequest | None:
     fields: Fields = {"source": "azure", "provider": "azure"}
-    asked = first(properties.get("backendRequestBody"), properties.get("requestBody"),
-                  properties.get("BackendRequestBody"), properties.get("RequestBody"))
-    answer = first(properties.get("backendResponseBody"), properties.get("responseBody"),
-                   properties.get("BackendResponseBody"), properties.get("ResponseBody"))
-    url = text_of(first(properties.get("backendUrl"), properties.get("url"),
-                        properties.get("BackendUrl"), properties.get("Url"),
-                        row.get("operationName")))
+    asked = first(
+        properties.get("backendRequestBody"),
+        properties.get("requestBody"),
+        properties.get("BackendRequestBody"),
+        properties.get("RequestBody"),
+    )
+    answer = first(
+        properties.get("backendResponseBody"),
+        properties.get("responseBody"),
+        properties.get("BackendResponseBody"),
+        properties.get("ResponseBody"),
+    )
+    url = text_of(
+        first(
+            properties.get("backendUrl"),
+            properties.get("url"),
+            properties.get("BackendUrl"),
+            properties.get("Url"),
+            row.get("operationName"),
+        )
+    )
     model = text_of(first(properties.get("modelName"), properties.get("modelDeploymentName")))
     if asked is None and answer is None and model is None and "openai" not in (url or ""):
         return None  # plain HTTP through the same gateway
@@ -115,9 +153,16 @@ def _gateway(row: dict[str, Any], properties: dict[str, Any],
         del fields["model"]
     if count(row.get("truncated"), "truncated"):
         fields["truncated"] = True
-    put_status(first(properties.get("responseCode"), properties.get("ResponseCode"),
-                     properties.get("backendResponseCode"), row.get("resultSignature"),
-                     row.get("resultType")), fields)
+    put_status(
+        first(
+            properties.get("responseCode"),
+            properties.get("ResponseCode"),
+            properties.get("backendResponseCode"),
+            row.get("resultSignature"),
+            row.get("resultType"),
+        ),
+        fields,
+    )
     if "streamType" in properties and fields.get("stream") is None:
         fields["stream"] = properties["streamType"] == "Streaming"
     _common(row, fields)
@@ -142,8 +187,9 @@ def _common(row: dict[str, Any], fields: Fields) -> None:
 
 def _llm_rows(rows: list[dict[str, Any]], context: Context) -> ApiRequest | None:
     """Rows of one call in any order: counts in one, text in chunks of the others."""
-    rows = sorted(rows, key=lambda row: count(_properties(row).get("SequenceNumber"),
-                                              "SequenceNumber") or 0)
+    rows = sorted(
+        rows, key=lambda row: count(_properties(row).get("SequenceNumber"), "SequenceNumber") or 0
+    )
     merged: dict[str, Any] = {}
     asked = answered = ""
     for row in rows:
@@ -163,15 +209,26 @@ def _llm_rows(rows: list[dict[str, Any]], context: Context) -> ApiRequest | None
     if answered:
         parsed = json_in(answered)
         if isinstance(parsed, list):
-            join_response(fields, read_response({"choices": [
-                {"message": entry} for entry in parsed if isinstance(entry, dict)]}))
+            join_response(
+                fields,
+                read_response(
+                    {"choices": [{"message": entry} for entry in parsed if isinstance(entry, dict)]}
+                ),
+            )
     model = text_of(merged.get("ModelName")) or text_of(merged.get("DeploymentName"))
     if model is None and "messages" not in fields:
         return None  # one chunk alone
     if model is not None:
         fields["model"] = model
-    fields.update(read_usage({"prompt_tokens": merged.get("PromptTokens"),
-                              "completion_tokens": merged.get("CompletionTokens")}, "tokens"))
+    fields.update(
+        read_usage(
+            {
+                "prompt_tokens": merged.get("PromptTokens"),
+                "completion_tokens": merged.get("CompletionTokens"),
+            },
+            "tokens",
+        )
+    )
     drop_empty_usage(fields)
     if (streamed := flag(merged.get("IsStreamCompletion"))) is not None:
         fields["stream"] = streamed

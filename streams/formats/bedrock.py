@@ -38,8 +38,11 @@ def is_invocation(record: object) -> bool:
     """The record's own marks."""
     return isinstance(record, dict) and (
         record.get("schemaType") == "ModelInvocationLog"
-        or ("modelId" in record and "operation" in record
-            and ("input" in record or "output" in record))
+        or (
+            "modelId" in record
+            and "operation" in record
+            and ("input" in record or "output" in record)
+        )
     )
 
 

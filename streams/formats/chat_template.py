@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 
-_CHATML = re.compile(r"<\|im_start\|>\s*(\w+)\s*\n(.*?)(?:<\|im_end\|>|(?=<\|im_start\|>)|\Z)",
-                     re.DOTALL)
+_CHATML = re.compile(
+    r"<\|im_start\|>\s*(\w+)\s*\n(.*?)(?:<\|im_end\|>|(?=<\|im_start\|>)|\Z)", re.DOTALL
+)
 _LLAMA3 = re.compile(
     r"<\|start_header_id\|>\s*(\w+)\s*<\|end_header_id\|>\s*(.*?)"
-    r"(?:<\|eot_id\|>|<\|eom_id\|>|(?=<\|start_header_id\|>)|\Z)", re.DOTALL)
+    r"(?:<\|eot_id\|>|<\|eom_id\|>|(?=<\|start_header_id\|>)|\Z)",
+    re.DOTALL,
+)
 _GEMMA = re.compile(r"<start_of_turn>\s*(\w+)\s*\n(.*?)(?:<end_of_turn>|\Z)", re.DOTALL)
 _DEEPSEEK = re.compile(r"<｜(User|Assistant)｜>(.*?)(?=<｜(?:User|Assistant|end)|\Z)", re.DOTALL)
-_PHI = re.compile(r"<\|(system|user|assistant)\|>\s*(.*?)(?:<\|end\|>|</s>|(?=<\|\w+\|>)|\Z)",
-                  re.DOTALL)
+_PHI = re.compile(
+    r"<\|(system|user|assistant)\|>\s*(.*?)(?:<\|end\|>|</s>|(?=<\|\w+\|>)|\Z)", re.DOTALL
+)
 _INST = re.compile(r"\[INST\](.*?)\[/INST\](.*?)(?=\[INST\]|</s>|\Z)", re.DOTALL)
 _SYS = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>(.*)", re.DOTALL)
 
@@ -26,11 +30,19 @@ def templated_turns(prompt: str) -> list[tuple[str, str]] | None:
 
     The generation prompt at the end (an assistant turn without text) is no turn.
     """
-    for mark, pattern in (("<|im_start|>", _CHATML), ("<|start_header_id|>", _LLAMA3),
-                          ("<start_of_turn>", _GEMMA), ("<｜User｜>", _DEEPSEEK)):
-        if prompt.lstrip().removeprefix("<s>").removeprefix("<bos>").removeprefix(
-            "<|begin_of_text|>"
-        ).startswith(mark):
+    for mark, pattern in (
+        ("<|im_start|>", _CHATML),
+        ("<|start_header_id|>", _LLAMA3),
+        ("<start_of_turn>", _GEMMA),
+        ("<｜User｜>", _DEEPSEEK),
+    ):
+        if (
+            prompt.lstrip()
+            .removeprefix("<s>")
+            .removeprefix("<bos>")
+            .removeprefix("<|begin_of_text|>")
+            .startswith(mark)
+        ):
             return _found(pattern.findall(prompt))
     head = prompt.lstrip()
     if head.startswith(("<|system|>", "<|user|>")):

@@ -33,9 +33,16 @@ EXAMPLE = (
     b'"tokens_in":11,"tokens_out":3,"metadata":"{\\"user\\":\\"acct_9\\"}","status_code":200}'
 )
 
-_ACCOUNTS = ("metadata.user", "metadata.user_id", "metadata.userId",
-             "metadata.account", "metadata.customer", "metadata.team",
-             "Metadata.user", "Metadata.user_id")
+_ACCOUNTS = (
+    "metadata.user",
+    "metadata.user_id",
+    "metadata.userId",
+    "metadata.account",
+    "metadata.customer",
+    "metadata.team",
+    "Metadata.user",
+    "Metadata.user_id",
+)
 
 
 def recognises(obj: Any) -> bool:
@@ -47,7 +54,8 @@ def recognises(obj: Any) -> bool:
     if isinstance(obj.get("result"), list | dict) and "success" in obj and "errors" in obj:
         return recognises(obj["result"])
     return ("tokens_in" in obj and "provider" in obj) or (
-        "Gateway" in obj and "StatusCode" in obj and "Model" in obj)
+        "Gateway" in obj and "StatusCode" in obj and "Model" in obj
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -73,9 +81,18 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     return [build(fields)]
 
 
-_NAMES = {"Model": "model", "Provider": "provider", "Endpoint": "path", "StatusCode": "status_code",
-          "RequestBody": "request", "ResponseBody": "response", "Timestamp": "created_at",
-          "Datetime": "created_at", "request_body": "request", "response_body": "response"}
+_NAMES = {
+    "Model": "model",
+    "Provider": "provider",
+    "Endpoint": "path",
+    "StatusCode": "status_code",
+    "RequestBody": "request",
+    "ResponseBody": "response",
+    "Timestamp": "created_at",
+    "Datetime": "created_at",
+    "request_body": "request",
+    "response_body": "response",
+}
 
 
 def _clear(value: object) -> object:
@@ -103,8 +120,9 @@ def _read_entry(entry: dict[str, Any], fields: Fields) -> None:
     settle_outcome(fields)
     if flag(entry.get("success")) is False and "error_code" not in fields:
         errors = sequence(entry.get("error"))
-        fields["error_code"] = identity(first(mapping(errors[0]).get("code") if errors else None,
-                                              "error")) or "error"
+        fields["error_code"] = (
+            identity(first(mapping(errors[0]).get("code") if errors else None, "error")) or "error"
+        )
     if (spent := amount(entry.get("duration"), "duration")) is not None:
         fields["latency_ms"] = spent
     if (cost := amount(entry.get("cost"), "cost")) is not None:

@@ -11,22 +11,58 @@ from typing import Any
 
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_\s-]{64,}")
 
-SKIPPED = frozenset({
-    "image", "image_url", "input_image", "audio", "input_audio", "file", "input_file", "video",
-    "thinking", "redacted_thinking", "reasoning", "tool_use", "tool_call", "tool-call",
-    "toolUse", "function_call", "server_tool_use", "item_reference", "blob", "uri",
-})
+SKIPPED = frozenset(
+    {
+        "image",
+        "image_url",
+        "input_image",
+        "audio",
+        "input_audio",
+        "file",
+        "input_file",
+        "video",
+        "thinking",
+        "redacted_thinking",
+        "reasoning",
+        "tool_use",
+        "tool_call",
+        "tool-call",
+        "toolUse",
+        "function_call",
+        "server_tool_use",
+        "item_reference",
+        "blob",
+        "uri",
+    }
+)
 """Part types without text of the conversation."""
-RESULTS = frozenset({
-    "tool_result", "tool-result", "tool_call_response", "function_call_output", "toolResult",
-    "web_search_tool_result", "mcp_tool_result",
-})
+RESULTS = frozenset(
+    {
+        "tool_result",
+        "tool-result",
+        "tool_call_response",
+        "function_call_output",
+        "toolResult",
+        "web_search_tool_result",
+        "mcp_tool_result",
+    }
+)
 """Part types that hold what a tool answered."""
 
-REDACTED = frozenset({
-    "redacted-by-litellm", "<redacted>", "[redacted]", "redacted", "***redacted***",
-    "[content redacted]", "<redacted by user>", "[filtered]", "__redacted__", "<elided>",
-})
+REDACTED = frozenset(
+    {
+        "redacted-by-litellm",
+        "<redacted>",
+        "[redacted]",
+        "redacted",
+        "***redacted***",
+        "[content redacted]",
+        "<redacted by user>",
+        "[filtered]",
+        "__redacted__",
+        "<elided>",
+    }
+)
 """What loggers write in the place of text: no text, and above all no shared template."""
 
 _DEEPEST = 12
@@ -59,8 +95,18 @@ def _part_text(part: dict[str, Any], depth: int) -> str:
         return ""
     if part.get("thought") is True:
         return ""
-    for name in ("text", "content", "refusal", "value", "input_text", "guardContent", "parts",
-                 "searchResult", "document", "source"):
+    for name in (
+        "text",
+        "content",
+        "refusal",
+        "value",
+        "input_text",
+        "guardContent",
+        "parts",
+        "searchResult",
+        "document",
+        "source",
+    ):
         inner = part.get(name)
         if inner is None:
             continue

@@ -25,21 +25,36 @@ EXAMPLE = (
     b'"11","gen_ai.usage.output_tokens":"3","authz":{"account":"acct_9"}}'
 )
 
-_ACCOUNTS = ("authz.account", "account", "x-account-id", "x-user-id", "x-ai-eg-user-id",
-             "user_id", "x-tenant-id")
+_ACCOUNTS = (
+    "authz.account",
+    "account",
+    "x-account-id",
+    "x-user-id",
+    "x-ai-eg-user-id",
+    "user_id",
+    "x-tenant-id",
+)
 
 
 def recognises(obj: Any) -> bool:
     """GenAI names at the top of the line, where OpenTelemetry has its wrappers."""
-    return isinstance(obj, dict) and "attributes" not in obj and any(
-        isinstance(name, str) and name.startswith("gen_ai.") for name in obj)
+    return (
+        isinstance(obj, dict)
+        and "attributes" not in obj
+        and any(isinstance(name, str) and name.startswith("gen_ai.") for name in obj)
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
     """One request a line."""
     fields: Fields = {"source": "envoy"}
-    unit = Unit(name="", attributes=obj, resource={}, is_log=False,
-                start_s=epoch_s(first(obj.get("start_time"), obj.get("timestamp")), "start_time"))
+    unit = Unit(
+        name="",
+        attributes=obj,
+        resource={},
+        is_log=False,
+        start_s=epoch_s(first(obj.get("start_time"), obj.get("timestamp")), "start_time"),
+    )
     read_fields(unit, fields)
     put_status(obj.get("response_code"), fields)
     details = text_of(obj.get("response_code_details"))
@@ -51,8 +66,9 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     if agent := text_of(obj.get("user-agent")):
         fields["user_agent"] = agent
     forwarded = text_of(obj.get("x-forwarded-for"))
-    if address := first(forwarded and forwarded.split(",")[0].strip(),
-                        text_of(obj.get("downstream_remote_address"))):
+    if address := first(
+        forwarded and forwarded.split(",")[0].strip(), text_of(obj.get("downstream_remote_address"))
+    ):
         fields["client_ip"] = address
     if path := text_of(first(obj.get("x-envoy-origin-path"), obj.get("path"))):
         fields["endpoint"] = path_of(path)

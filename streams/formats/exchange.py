@@ -21,19 +21,55 @@ from streams.formats.times import epoch_s, span_ms
 from streams.formats.values import Fields, amount, count, first, flag, identity, mapping, text_of
 from streams.record import ApiRequest
 
-TIMES = ("ts", "timestamp", "start_time", "started_at", "request_at", "received_at", "startTime",
-         "request_timestamp", "requested_at", "start", "time", "@timestamp", "created_at",
-         "createdAt", "datetime", "event_time", "date")
+TIMES = (
+    "ts",
+    "timestamp",
+    "start_time",
+    "started_at",
+    "request_at",
+    "received_at",
+    "startTime",
+    "request_timestamp",
+    "requested_at",
+    "start",
+    "time",
+    "@timestamp",
+    "created_at",
+    "createdAt",
+    "datetime",
+    "event_time",
+    "date",
+)
 ENDS = ("end_time", "ended_at", "endTime", "completed_at", "response_time_at")
 IDS = ("request_id", "event_id", "id", "requestId", "log_id")
-ACCOUNTS = ("account", "account_id", "user_id", "customer_id", "consumer.custom_id",
-            "consumer.username", "accountId", "customer", "client_id", "project_id", "team_id")
-KEYS = ("key", "key_id", "api_key_id", "api_key", "api_key_hash", "key_hash", "virtual_key",
-        "token_name")
+ACCOUNTS = (
+    "account",
+    "account_id",
+    "user_id",
+    "customer_id",
+    "consumer.custom_id",
+    "consumer.username",
+    "accountId",
+    "customer",
+    "client_id",
+    "project_id",
+    "team_id",
+)
+KEYS = (
+    "key",
+    "key_id",
+    "api_key_id",
+    "api_key",
+    "api_key_hash",
+    "key_hash",
+    "virtual_key",
+    "token_name",
+)
 
 
-def read_exchange(raw: dict[str, Any], context: Context, source: str,
-                  accounts: tuple[str, ...] = ACCOUNTS) -> ApiRequest:
+def read_exchange(
+    raw: dict[str, Any], context: Context, source: str, accounts: tuple[str, ...] = ACCOUNTS
+) -> ApiRequest:
     """One exchange as one request.
 
     Raises:
@@ -56,14 +92,23 @@ def request_body_of(raw: dict[str, Any]) -> tuple[dict[str, Any] | None, bool]:
     """The request body in the envelope, and whether the log cut it."""
     request = raw.get("request")
     for value in (
-        raw.get("body"), raw.get("request_body"), raw.get("requestBody"),
+        raw.get("body"),
+        raw.get("request_body"),
+        raw.get("requestBody"),
         request.get("body") if isinstance(request, dict) else None,
-        request, raw.get("params"), raw.get("input"), raw.get("request_payload"), raw,
+        request,
+        raw.get("params"),
+        raw.get("input"),
+        raw.get("request_payload"),
+        raw,
     ):
         if isinstance(value, dict):
-            if value is not raw.get("body") and value is not raw.get("request_body") and (
-                not looks_like_request(value)
-            ) and (not isinstance(request, dict) or value is not request.get("body")):
+            if (
+                value is not raw.get("body")
+                and value is not raw.get("request_body")
+                and (not looks_like_request(value))
+                and (not isinstance(request, dict) or value is not request.get("body"))
+            ):
                 continue
             return value, False
         if isinstance(value, str) and value.lstrip()[:1] == "{":
@@ -89,8 +134,9 @@ def response_of(raw: dict[str, Any], body: dict[str, Any] | None) -> tuple[objec
     status: object = None
     answer: object = None
     if isinstance(response, dict):
-        status = first(response.get("status_code"), response.get("statusCode"),
-                       response.get("code"))
+        status = first(
+            response.get("status_code"), response.get("statusCode"), response.get("code")
+        )
         plain = response.get("status")
         if status is None and "object" not in response:
             status = plain
@@ -108,9 +154,11 @@ def response_of(raw: dict[str, Any], body: dict[str, Any] | None) -> tuple[objec
 
 
 def _is_answer(raw: dict[str, Any]) -> bool:
-    return isinstance(raw.get("choices"), list) or raw.get("object") in (
-        "chat.completion", "response", "text_completion"
-    ) or (raw.get("type") == "message" and "usage" in raw)
+    return (
+        isinstance(raw.get("choices"), list)
+        or raw.get("object") in ("chat.completion", "response", "text_completion")
+        or (raw.get("type") == "message" and "usage" in raw)
+    )
 
 
 def read_envelope(raw: dict[str, Any], fields: Fields, status: object = None) -> None:
@@ -126,8 +174,7 @@ def read_envelope(raw: dict[str, Any], fields: Fields, status: object = None) ->
         if name in raw and (value := identity(raw[name])) is not None:
             fields["event_id"] = value
             break
-    headers = lowered(first(raw.get("headers"), raw.get("request_headers"),
-                            request.get("headers")))
+    headers = lowered(first(raw.get("headers"), raw.get("request_headers"), request.get("headers")))
     if agent := text_of(raw.get("user_agent")):
         fields["user_agent"] = agent
     for name in ("client_ip", "ip", "remote_addr", "clientIp", "remote_ip", "ip_address"):
@@ -140,13 +187,20 @@ def read_envelope(raw: dict[str, Any], fields: Fields, status: object = None) ->
             fields["key"] = key
             break
     else:
-        key = identity(first(headers.get("x-api-key-id"), headers.get("x-api-key"),
-                             headers.get("authorization")))
+        key = identity(
+            first(
+                headers.get("x-api-key-id"), headers.get("x-api-key"), headers.get("authorization")
+            )
+        )
         if key is not None and key != "REDACTED":
             fields["key"] = key
-    for name, target in (("organisation", "organisation"), ("organization", "organisation"),
-                         ("org_id", "organisation"), ("organization_id", "organisation"),
-                         ("provider", "provider")):
+    for name, target in (
+        ("organisation", "organisation"),
+        ("organization", "organisation"),
+        ("org_id", "organisation"),
+        ("organization_id", "organisation"),
+        ("provider", "provider"),
+    ):
         if name in raw and target not in fields and (value := identity(raw[name])) is not None:
             fields[target] = value.lower() if target == "provider" else value
     for name in ("path", "endpoint", "url", "uri", "request_path"):
@@ -164,8 +218,12 @@ def read_envelope(raw: dict[str, Any], fields: Fields, status: object = None) ->
 
 def _time_of_answer(raw: dict[str, Any], fields: Fields) -> None:
     """Only the answer's own time exists: better than none."""
-    for value in (raw, raw.get("response"), mapping(raw.get("response")).get("body"),
-                  raw.get("output")):
+    for value in (
+        raw,
+        raw.get("response"),
+        mapping(raw.get("response")).get("body"),
+        raw.get("output"),
+    ):
         if isinstance(value, dict):
             created = first(value.get("created"), value.get("created_at"))
             if created is not None and (when := epoch_s(created, "created")) is not None:
@@ -174,8 +232,14 @@ def _time_of_answer(raw: dict[str, Any], fields: Fields) -> None:
 
 
 def _read_outcome(raw: dict[str, Any], fields: Fields, status: object) -> None:
-    for value in (status, raw.get("status_code"), raw.get("statusCode"), raw.get("http_status"),
-                  raw.get("status"), raw.get("response_status")):
+    for value in (
+        status,
+        raw.get("status_code"),
+        raw.get("statusCode"),
+        raw.get("http_status"),
+        raw.get("status"),
+        raw.get("response_status"),
+    ):
         if put_status(value, fields):
             break
     if raw.get("error"):
@@ -217,8 +281,14 @@ def settle_outcome(fields: Fields) -> None:
 
 
 def _read_timing(raw: dict[str, Any], fields: Fields) -> None:
-    for name, factor in (("latency_s", 1000.0), ("latency_ms", 1.0), ("duration_ms", 1.0),
-                         ("duration_s", 1000.0), ("elapsed_ms", 1.0), ("response_ms", 1.0)):
+    for name, factor in (
+        ("latency_s", 1000.0),
+        ("latency_ms", 1.0),
+        ("duration_ms", 1.0),
+        ("duration_s", 1000.0),
+        ("elapsed_ms", 1.0),
+        ("response_ms", 1.0),
+    ):
         if (value := amount(raw.get(name), name)) is not None:
             fields["latency_ms"] = value * factor
             break
@@ -240,8 +310,10 @@ def _read_timing(raw: dict[str, Any], fields: Fields) -> None:
             break
     if fields.get("stream") is None and (streamed := flag(raw.get("stream"))) is not None:
         fields["stream"] = streamed
-    for name, target in (("account_created_s", "account_created_s"),
-                         ("account_created_at", "account_created_s")):
+    for name, target in (
+        ("account_created_s", "account_created_s"),
+        ("account_created_at", "account_created_s"),
+    ):
         if raw.get(name) is not None and (when := epoch_s(raw[name], name)) is not None:
             fields[target] = when
     if (limit := amount(raw.get("plan_limit"), "plan_limit")) is not None:

@@ -11,8 +11,14 @@ from streams.formats.span_join import SpanJoin
 from streams.formats.values import Fields, identity
 from streams.record import ApiRequest
 
-_PLACES = ("", "headers.", "request.headers.", "request_headers.", "attributes.",
-           "metadata.requester_custom_headers.")
+_PLACES = (
+    "",
+    "headers.",
+    "request.headers.",
+    "request_headers.",
+    "attributes.",
+    "metadata.requester_custom_headers.",
+)
 """Where a bare name in `account_from` is looked for."""
 
 

@@ -53,8 +53,9 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     if (event_id := identity(obj.get("request_id"))) is not None:
         fields["event_id"] = event_id
     forwarded = text_of(obj.get("x_forwarded_for"))
-    if address := first(forwarded and forwarded.split(",")[0].strip(),
-                        text_of(obj.get("downstream_remote_address"))):
+    if address := first(
+        forwarded and forwarded.split(",")[0].strip(), text_of(obj.get("downstream_remote_address"))
+    ):
         fields["client_ip"] = address
     if agent := text_of(obj.get("user_agent")):
         fields["user_agent"] = agent
@@ -68,8 +69,9 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     ttft = amount(log.get("llm_first_token_duration"), "llm_first_token_duration")
     if ttft is not None:
         fields["ttft_ms"] = ttft
-    context.put_account({**obj, "ai_log": log}, fields, "ai_log.consumer", "consumer",
-                        "x_mse_consumer")
+    context.put_account(
+        {**obj, "ai_log": log}, fields, "ai_log.consumer", "consumer", "x_mse_consumer"
+    )
     return [build(fields)]
 
 

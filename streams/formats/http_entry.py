@@ -18,10 +18,15 @@ _MODEL_CALL = re.compile(
 def http_path(obj: dict[str, Any]) -> str | None:
     """The path of the HTTP call that an entry tells of, None if it tells of none."""
     request = mapping(obj.get("request"))
-    method = first(obj.get("method"), request.get("method"), obj.get("request_method"),
-                   obj.get("http_method"))
-    status = first(obj.get("status"), obj.get("status_code"), mapping(obj.get("response")),
-                   obj.get("response_code"))
+    method = first(
+        obj.get("method"), request.get("method"), obj.get("request_method"), obj.get("http_method")
+    )
+    status = first(
+        obj.get("status"),
+        obj.get("status_code"),
+        mapping(obj.get("response")),
+        obj.get("response_code"),
+    )
     if method is None and status is None:
         return None
     for name in ("path", "uri", "url", "request_path", "request_uri", "endpoint", "route"):

@@ -15,9 +15,33 @@ from streams.formats.documents import documents_in
 from streams.formats.sse import looks_streamed
 from streams.formats.values import json_in
 
-_CELLS = ("log", "message", "@message", "msg", "_source", "value", "payload", "data", "record",
-          "event", "line", "body", "content", "raw", "jsonPayload", "textPayload", "_raw", "entry",
-          "MESSAGE", "fields", "logs", "records", "events", "items", "entries")
+_CELLS = (
+    "log",
+    "message",
+    "@message",
+    "msg",
+    "_source",
+    "value",
+    "payload",
+    "data",
+    "record",
+    "event",
+    "line",
+    "body",
+    "content",
+    "raw",
+    "jsonPayload",
+    "textPayload",
+    "_raw",
+    "entry",
+    "MESSAGE",
+    "fields",
+    "logs",
+    "records",
+    "events",
+    "items",
+    "entries",
+)
 
 
 def inner_records(obj: object) -> list[object]:

@@ -28,16 +28,24 @@ EXAMPLE = (
     b'"meta":{"request_model":"m-small","provider_name":"openai","request_mode":"oneshot"}}}}'
 )
 
-_ACCOUNTS = ("consumer.custom_id", "consumer.username", "consumer.id",
-             "authenticated_entity.consumer_id", "authenticated_entity.id")
+_ACCOUNTS = (
+    "consumer.custom_id",
+    "consumer.username",
+    "consumer.id",
+    "authenticated_entity.consumer_id",
+    "authenticated_entity.id",
+)
 
 
 def recognises(obj: Any) -> bool:
     """Kong's envelope: latencies and tries or a route beside request and response."""
     if isinstance(obj, list):
         return bool(obj) and all(isinstance(entry, dict) and recognises(entry) for entry in obj)
-    return isinstance(obj, dict) and isinstance(obj.get("latencies"), dict) and (
-        "started_at" in obj or "tries" in obj)
+    return (
+        isinstance(obj, dict)
+        and isinstance(obj.get("latencies"), dict)
+        and ("started_at" in obj or "tries" in obj)
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -55,8 +63,14 @@ def _ai_part(entry: dict[str, Any]) -> dict[str, Any] | None:
     for name in ("proxy", "ai-proxy", "ai-proxy-advanced", "ai_proxy"):
         if isinstance(ai.get(name), dict):
             return {**ai, **ai[name]}
-    nested = next((value for value in ai.values() if isinstance(value, dict)
-                   and ("usage" in value or "meta" in value)), None)
+    nested = next(
+        (
+            value
+            for value in ai.values()
+            if isinstance(value, dict) and ("usage" in value or "meta" in value)
+        ),
+        None,
+    )
     return {**ai, **nested} if nested is not None else ai
 
 
@@ -76,8 +90,11 @@ def _read(entry: dict[str, Any], part: dict[str, Any], context: Context) -> ApiR
     usage = read_usage(part.get("usage"), "ai.proxy.usage")
     drop_empty_usage(usage)
     fields.update(usage)
-    put_models(fields, text_of(meta.get("request_model")) or fields.get("model"),
-               text_of(meta.get("response_model")))
+    put_models(
+        fields,
+        text_of(meta.get("request_model")) or fields.get("model"),
+        text_of(meta.get("response_model")),
+    )
     if provider := text_of(meta.get("provider_name")):
         fields["provider"] = provider.lower()
     if mode := text_of(meta.get("request_mode")):

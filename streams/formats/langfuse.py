@@ -53,8 +53,11 @@ def recognises(obj: Any) -> bool:
 
 
 def _is_event(entry: object) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("body"), dict) and str(
-        entry.get("type", "")).endswith(("-create", "-update"))
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("body"), dict)
+        and str(entry.get("type", "")).endswith(("-create", "-update"))
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -102,11 +105,22 @@ def _read(entry: dict[str, Any], context: Context) -> ApiRequest:
     settings = mapping(first(entry.get("model_parameters"), entry.get("modelParameters")))
     read_params(settings, fields)
     if "tools" not in fields:
-        read_tools({"tools": json_in(str(entry.get("tool_definitions")))
-                    if isinstance(entry.get("tool_definitions"), str)
-                    else entry.get("tool_definitions")}, fields)
-    model = text_of(first(entry.get("provided_model_name"), entry.get("model"),
-                          entry.get("providedModelName"), entry.get("internalModelId")))
+        read_tools(
+            {
+                "tools": json_in(str(entry.get("tool_definitions")))
+                if isinstance(entry.get("tool_definitions"), str)
+                else entry.get("tool_definitions")
+            },
+            fields,
+        )
+    model = text_of(
+        first(
+            entry.get("provided_model_name"),
+            entry.get("model"),
+            entry.get("providedModelName"),
+            entry.get("internalModelId"),
+        )
+    )
     put_models(fields, model or fields.get("model"), None)
     for name in ("usage_details", "usageDetails", "usage"):
         merge_usage(fields, read_usage(entry.get(name), name))
@@ -132,22 +146,28 @@ def _read_input(value: object, fields: Fields) -> None:
 
 
 def _read_rest(entry: dict[str, Any], fields: Fields) -> None:
-    start_s = epoch_s(first(entry.get("start_time"), entry.get("startTime"),
-                            entry.get("timestamp")), "start_time")
+    start_s = epoch_s(
+        first(entry.get("start_time"), entry.get("startTime"), entry.get("timestamp")), "start_time"
+    )
     end_s = epoch_s(first(entry.get("end_time"), entry.get("endTime")), "end_time")
     if start_s is not None:
         fields["event_time_s"] = start_s
     if (spent := span_ms(start_s, end_s)) is not None:
         fields["latency_ms"] = spent
-    token_s = epoch_s(first(entry.get("completion_start_time"),
-                            entry.get("completionStartTime")), "completion_start_time")
+    token_s = epoch_s(
+        first(entry.get("completion_start_time"), entry.get("completionStartTime")),
+        "completion_start_time",
+    )
     ttft = first(span_ms(start_s, token_s), entry.get("time_to_first_token"))
     if isinstance(ttft, int | float):
         fields["ttft_ms"] = float(ttft) if token_s is not None else float(ttft) * 1000.0
     if (event_id := identity(entry.get("id"))) is not None:
         fields["event_id"] = event_id
-    if (cost := amount(first(entry.get("total_cost"), entry.get("calculatedTotalCost")),
-                       "total_cost")) is not None:
+    if (
+        cost := amount(
+            first(entry.get("total_cost"), entry.get("calculatedTotalCost")), "total_cost"
+        )
+    ) is not None:
         fields["cost_usd"] = cost
     if str(entry.get("level", "")).upper() == "ERROR":
         message = text_of(first(entry.get("status_message"), entry.get("statusMessage")))

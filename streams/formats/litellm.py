@@ -45,15 +45,31 @@ EXAMPLE = (
     b'{"content":"Wren."}}]},"prompt_tokens":11,"completion_tokens":3}'
 )
 
-_MARKS = ("litellm_call_id", "custom_llm_provider", "model_map_information", "hidden_params",
-          "litellm_params", "standard_logging_object", "error_information", "call_type",
-          "proxy_server_request", "request_tags", "modelParameters")
+_MARKS = (
+    "litellm_call_id",
+    "custom_llm_provider",
+    "model_map_information",
+    "hidden_params",
+    "litellm_params",
+    "standard_logging_object",
+    "error_information",
+    "call_type",
+    "proxy_server_request",
+    "request_tags",
+    "modelParameters",
+)
 _ACCOUNTS = (
-    "metadata.user_api_key_hash", "metadata.user_api_key", "api_key",
-    "metadata.user_api_key_user_id", "metadata.user_api_key_team_id",
+    "metadata.user_api_key_hash",
+    "metadata.user_api_key",
+    "api_key",
+    "metadata.user_api_key_user_id",
+    "metadata.user_api_key_team_id",
     "kwargs.litellm_params.metadata.user_api_key_hash",
-    "kwargs.litellm_params.metadata.user_api_key", "litellm_params.metadata.user_api_key_hash",
-    "litellm_params.metadata.user_api_key", "litellm_params.metadata.user_api_key_user_id", "user",
+    "kwargs.litellm_params.metadata.user_api_key",
+    "litellm_params.metadata.user_api_key_hash",
+    "litellm_params.metadata.user_api_key",
+    "litellm_params.metadata.user_api_key_user_id",
+    "user",
 )
 
 
@@ -122,7 +138,8 @@ def read_python_log(text: str) -> dict[str, Any] | None:
         if not isinstance(parsed, dict):
             parsed = read_python(text[start:])
         if isinstance(parsed, dict) and (
-            "litellm_params" in parsed or "messages" in parsed
+            "litellm_params" in parsed
+            or "messages" in parsed
             or ("model" in parsed and "prompt" in parsed)
         ):
             parsed.setdefault("litellm_params", {})
@@ -148,17 +165,21 @@ def _read(raw: dict[str, Any], source: str, context: Context) -> ApiRequest:
     _read_identity(raw, metadata, fields)
     _read_outcome(raw, metadata, fields)
     context.put_account(raw, fields, *_ACCOUNTS)
-    if "account" in fields and "key" not in fields and fields["account_path"].endswith(
-        ("user_api_key_hash", "user_api_key", "api_key")
+    if (
+        "account" in fields
+        and "key" not in fields
+        and fields["account_path"].endswith(("user_api_key_hash", "user_api_key", "api_key"))
     ):
         fields["key"] = fields["account"]
     return build(fields)
 
 
 def _read_request(raw: dict[str, Any], inner: dict[str, Any], fields: Fields) -> None:
-    body = first(mapping(mapping(raw.get("proxy_server_request")).get("body")),
-                 mapping(raw.get("proxy_server_request")),
-                 mapping(mapping(inner.get("proxy_server_request")).get("body")))
+    body = first(
+        mapping(mapping(raw.get("proxy_server_request")).get("body")),
+        mapping(raw.get("proxy_server_request")),
+        mapping(mapping(inner.get("proxy_server_request")).get("body")),
+    )
     if isinstance(body, dict):
         asked = read_request(body)
         fields.update((name, asked[name]) for name in asked if name != "model")
@@ -172,9 +193,12 @@ def _read_request(raw: dict[str, Any], inner: dict[str, Any], fields: Fields) ->
         elif isinstance(messages, str):
             fields["messages"] = read_prompt(messages)
             fields["n_messages"] = len(fields["messages"])
-    for settings in (raw.get("model_parameters"), raw.get("modelParameters"),
-                     raw.get("optional_params"),
-                     raw.get("additional_args")):
+    for settings in (
+        raw.get("model_parameters"),
+        raw.get("modelParameters"),
+        raw.get("optional_params"),
+        raw.get("additional_args"),
+    ):
         found = mapping(settings)
         read_params(found, fields)
         if "tools" not in fields:
@@ -200,8 +224,10 @@ def _read_request(raw: dict[str, Any], inner: dict[str, Any], fields: Fields) ->
 
 def _read_usage(raw: dict[str, Any], metadata: dict[str, Any], fields: Fields) -> None:
     """The payload's own counts; cached and reasoning ones sit in the usage object only."""
-    for value, where in ((metadata.get("usage_object"), "metadata.usage_object"),
-                         (raw.get("usage"), "usage")):
+    for value, where in (
+        (metadata.get("usage_object"), "metadata.usage_object"),
+        (raw.get("usage"), "usage"),
+    ):
         for name, tokens in read_usage(value, where).items():
             fields.setdefault(name, tokens)
     for name, target in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
@@ -214,8 +240,10 @@ def _read_usage(raw: dict[str, Any], metadata: dict[str, Any], fields: Fields) -
 def _read_times(raw: dict[str, Any], fields: Fields) -> None:
     start_s = epoch_s(first(raw.get("startTime"), raw.get("start_time")), "startTime")
     end_s = epoch_s(first(raw.get("endTime"), raw.get("end_time")), "endTime")
-    token_s = epoch_s(first(raw.get("completionStartTime"), raw.get("completion_start_time")),
-                      "completionStartTime")
+    token_s = epoch_s(
+        first(raw.get("completionStartTime"), raw.get("completion_start_time")),
+        "completionStartTime",
+    )
     when = start_s if start_s is not None else end_s
     if when is None:
         created = mapping(raw.get("response")).get("created")
@@ -235,8 +263,14 @@ def _read_identity(raw: dict[str, Any], metadata: dict[str, Any], fields: Fields
     event_id = identity(first(raw.get("litellm_call_id"), raw.get("request_id"), raw.get("id")))
     if event_id is not None:
         fields["event_id"] = event_id
-    organisation = identity(first(metadata.get("user_api_key_org_id"), raw.get("organization_id"),
-                                  metadata.get("user_api_key_team_id"), raw.get("team_id")))
+    organisation = identity(
+        first(
+            metadata.get("user_api_key_org_id"),
+            raw.get("organization_id"),
+            metadata.get("user_api_key_team_id"),
+            raw.get("team_id"),
+        )
+    )
     if organisation is not None:
         fields["organisation"] = organisation
     end_user = identity(first(raw.get("end_user"), metadata.get("user_api_key_end_user_id")))
@@ -273,7 +307,7 @@ def _read_outcome(raw: dict[str, Any], metadata: dict[str, Any], fields: Fields)
             fields["error_code"] = found
     message = information.get("error_message")
     if isinstance(message, str) and "refusal" in message:
-        inner = mapping(message[message.find("{"): message.rfind("}") + 1])
+        inner = mapping(message[message.find("{") : message.rfind("}") + 1])
         scratch: Fields = {}
         read_error(inner, scratch)
         if "refusal_category" in scratch:

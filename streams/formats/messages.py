@@ -15,11 +15,24 @@ from streams.formats.values import json_in
 from streams.record import Message
 
 _ROLES = {
-    "human": "user", "model": "assistant", "ai": "assistant", "bot": "assistant",
-    "chatbot": "assistant", "function": "tool", "tool_result": "tool", "toolresult": "tool",
-    "humanmessage": "user", "aimessage": "assistant", "systemmessage": "system",
-    "toolmessage": "tool", "functionmessage": "tool", "aimessagechunk": "assistant",
-    "humanmessagechunk": "user", "chat": "user", "generic": "user", "prompt": "user",
+    "human": "user",
+    "model": "assistant",
+    "ai": "assistant",
+    "bot": "assistant",
+    "chatbot": "assistant",
+    "function": "tool",
+    "tool_result": "tool",
+    "toolresult": "tool",
+    "humanmessage": "user",
+    "aimessage": "assistant",
+    "systemmessage": "system",
+    "toolmessage": "tool",
+    "functionmessage": "tool",
+    "aimessagechunk": "assistant",
+    "humanmessagechunk": "user",
+    "chat": "user",
+    "generic": "user",
+    "prompt": "user",
 }
 
 _PLAIN_ROLES = frozenset({"system", "developer", "user", "assistant"})
@@ -41,8 +54,10 @@ def read_messages(entries: list[Any]) -> list[Message]:
         if isinstance(entry, dict):
             role = entry.get("role")
             content = entry.get("content")
-            if type(role) is str and type(content) is str and (
-                role in _PLAIN_ROLES and content[:1] != "["
+            if (
+                type(role) is str
+                and type(content) is str
+                and (role in _PLAIN_ROLES and content[:1] != "[")
             ):
                 messages.append(Message(role, content_text(content)))
             else:
@@ -68,13 +83,25 @@ def _read_entry(entry: dict[str, Any], messages: list[Message]) -> None:
         messages.append(Message(role_of(kind), content_text(kwargs.get("content"))))
         return
     kind = entry.get("type")
-    if kind in ("function_call_output", "custom_tool_call_output", "computer_call_output",
-                "local_shell_call_output", "mcp_call"):
+    if kind in (
+        "function_call_output",
+        "custom_tool_call_output",
+        "computer_call_output",
+        "local_shell_call_output",
+        "mcp_call",
+    ):
         messages.append(Message("tool", loose_text(entry.get("output"))))
         return
     if "role" not in entry and isinstance(kind, str):
-        if kind in ("function_call", "reasoning", "custom_tool_call", "computer_call",
-                    "web_search_call", "file_search_call", "local_shell_call"):
+        if kind in (
+            "function_call",
+            "reasoning",
+            "custom_tool_call",
+            "computer_call",
+            "web_search_call",
+            "file_search_call",
+            "local_shell_call",
+        ):
             messages.append(Message("assistant"))
             return
         if kind == "item_reference":
@@ -82,8 +109,12 @@ def _read_entry(entry: dict[str, Any], messages: list[Message]) -> None:
         if kind in ("input_text", "text"):
             messages.append(Message("user", content_text(entry)))
             return
-    role = role_of(entry.get("role") or (kind if kind != "message" else None)
-                   or entry.get("from") or entry.get("author"))
+    role = role_of(
+        entry.get("role")
+        or (kind if kind != "message" else None)
+        or entry.get("from")
+        or entry.get("author")
+    )
     content = entry.get("content")
     if content is None:
         for name in ("parts", "contents", "text", "value", "message", "prompt"):
@@ -93,8 +124,10 @@ def _read_entry(entry: dict[str, Any], messages: list[Message]) -> None:
     if isinstance(content, str) and content[:1] == "[" and '"type"' in content:
         # exporters write the part list as text
         parsed = json_in(content)
-        if isinstance(parsed, list) and parsed and all(
-            isinstance(part, dict) and "type" in part for part in parsed
+        if (
+            isinstance(parsed, list)
+            and parsed
+            and all(isinstance(part, dict) and "type" in part for part in parsed)
         ):
             content = parsed
     results = result_text(content)

@@ -26,7 +26,8 @@ EXAMPLE = (
 def recognises(obj: Any) -> bool:
     """Our own field names, which no other format has."""
     return isinstance(obj, dict) and (
-        "event_time_s" in obj or str(obj.get("source", "")).partition("/")[0] == "native"
+        "event_time_s" in obj
+        or str(obj.get("source", "")).partition("/")[0] == "native"
         or ("n_messages" in obj and "event_id" in obj)
     )
 

@@ -33,9 +33,12 @@ def recognises(obj: Any) -> bool:
     """A token's name or id beside a channel, with a model."""
     if isinstance(obj, list):
         return bool(obj) and all(isinstance(entry, dict) and recognises(entry) for entry in obj)
-    return isinstance(obj, dict) and ("token_name" in obj or "token_id" in obj) and (
-        "channel" in obj or "channel_id" in obj or "quota" in obj) and (
-        "model" in obj or "model_name" in obj)
+    return (
+        isinstance(obj, dict)
+        and ("token_name" in obj or "token_id" in obj)
+        and ("channel" in obj or "channel_id" in obj or "quota" in obj)
+        and ("model" in obj or "model_name" in obj)
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -59,8 +62,15 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
         fields["truncated"] = True
     usage = read_usage(first(obj.get("usage"), obj), "usage")
     other = mapping(obj.get("other"))
-    usage.update({name: value for name, value in read_usage(
-        {"cached_tokens": other.get("cache_tokens")}, "other").items() if name not in usage})
+    usage.update(
+        {
+            name: value
+            for name, value in read_usage(
+                {"cached_tokens": other.get("cache_tokens")}, "other"
+            ).items()
+            if name not in usage
+        }
+    )
     drop_empty_usage(usage)
     fields.update(usage)
     _read_envelope(obj, other, fields)

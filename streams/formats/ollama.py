@@ -30,8 +30,12 @@ def recognises(obj: Any) -> bool:
         return recognises(documents_in(obj)[0])
     if isinstance(obj, list):
         return bool(obj) and all(recognises(entry) for entry in obj)
-    return isinstance(obj, dict) and isinstance(obj.get("done"), bool) and "model" in obj and (
-        "message" in obj or "response" in obj or "eval_count" in obj)
+    return (
+        isinstance(obj, dict)
+        and isinstance(obj.get("done"), bool)
+        and "model" in obj
+        and ("message" in obj or "response" in obj or "eval_count" in obj)
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:

@@ -32,8 +32,10 @@ def recognises(obj: Any) -> bool:
     if isinstance(obj, str):
         if not looks_streamed(obj):
             return False
-        return any("choices" in event or str(event.get("type", "")).startswith("response.")
-                   for event in read_stream(obj)[0])
+        return any(
+            "choices" in event or str(event.get("type", "")).startswith("response.")
+            for event in read_stream(obj)[0]
+        )
     if not isinstance(obj, dict):
         return False
     if "custom_id" in obj and ("body" in obj or "response" in obj):
@@ -44,8 +46,14 @@ def recognises(obj: Any) -> bool:
 def holds_exchange(obj: dict[str, Any]) -> bool:
     """True if a request body or an answer in a known shape is where gateways put it."""
     request = obj.get("request")
-    for body in (obj.get("body"), obj.get("request_body"), obj.get("input"), request,
-                 request.get("body") if isinstance(request, dict) else None, obj):
+    for body in (
+        obj.get("body"),
+        obj.get("request_body"),
+        obj.get("input"),
+        request,
+        request.get("body") if isinstance(request, dict) else None,
+        obj,
+    ):
         if looks_like_request(body):
             return True
         if isinstance(body, str) and body.lstrip()[:1] == "{":
@@ -54,12 +62,17 @@ def holds_exchange(obj: dict[str, Any]) -> bool:
             if '"messages"' in head or '"prompt"' in head or '"input"' in head:
                 return True
     response = obj.get("response")
-    for answer in (obj, response, mapping(response).get("body"), obj.get("output"),
-                   obj.get("response_body")):
+    for answer in (
+        obj,
+        response,
+        mapping(response).get("body"),
+        obj.get("output"),
+        obj.get("response_body"),
+    ):
         if isinstance(answer, dict) and (
             isinstance(answer.get("choices"), list)
-            or answer.get("object") in ("response", "chat.completion", "text_completion",
-                                        "chat.completion.chunk")
+            or answer.get("object")
+            in ("response", "chat.completion", "text_completion", "chat.completion.chunk")
             or (answer.get("type") == "message" and "usage" in answer)
         ):
             return True
@@ -69,8 +82,11 @@ def holds_exchange(obj: dict[str, Any]) -> bool:
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
     """One request an exchange or batch line; a list of them gives each; plain HTTP gives none."""
     if isinstance(obj, list):
-        if obj and all(entry.get("object") == "chat.completion.chunk"
-                       for entry in obj if isinstance(entry, dict)):
+        if obj and all(
+            entry.get("object") == "chat.completion.chunk"
+            for entry in obj
+            if isinstance(entry, dict)
+        ):
             return [read_exchange({"response": {"body": obj}, **_created(obj)}, context, "openai")]
         return [request for entry in obj for request in decode(entry, context)]
     if isinstance(obj, str):

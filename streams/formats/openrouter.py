@@ -45,7 +45,8 @@ def recognises(obj: Any) -> bool:
     if isinstance(inner, list):
         return recognises(inner)
     return isinstance(inner, dict) and any(
-        name in inner for name in ("native_tokens_prompt", "nativeTokensPrompt"))
+        name in inner for name in ("native_tokens_prompt", "nativeTokensPrompt")
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -78,8 +79,17 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     if reason is not None:
         fields["finish_reason_raw"], fields["finish_reason"] = reason, normalised_finish(reason)
     _read_rest(entry, fields)
-    context.put_account(obj, fields, "data.external_user", "data.externalUser", "external_user",
-                        "externalUser", "data.app_id", "data.appId", "app_id")
+    context.put_account(
+        obj,
+        fields,
+        "data.external_user",
+        "data.externalUser",
+        "external_user",
+        "externalUser",
+        "data.app_id",
+        "data.appId",
+        "app_id",
+    )
     return [build(fields)]
 
 
@@ -93,8 +103,11 @@ def _read_rest(entry: dict[str, Any], fields: Fields) -> None:
         fields["stream"] = streamed
     if agent := text_of(entry.get("user_agent")):
         fields["user_agent"] = agent
-    for name, target in (("generation_time", "latency_ms"), ("latency", "ttft_ms"),
-                         ("total_cost", "cost_usd")):
+    for name, target in (
+        ("generation_time", "latency_ms"),
+        ("latency", "ttft_ms"),
+        ("total_cost", "cost_usd"),
+    ):
         if (value := amount(entry.get(name), name)) is not None:
             fields[target] = value
     if flag(entry.get("cancelled")) is True:

@@ -33,25 +33,66 @@ EXAMPLE = (
     b'{"stringValue":"acct_9"}}]}]}]}]}'
 )
 
-_PREFIXES = ("gen_ai.", "llm.", "ai.", "openinference.", "traceloop.", "gemini_cli.",
-             "claude_code.", "gcp.vertex.agent.", "langfuse.")
-_NO_CALL = frozenset({
-    "list_messages", "list_run_steps", "create_thread", "create_message", "create_agent",
-    "update_agent", "delete_agent", "execute_tool", "embeddings", "embedding", "rerank",
-    "retrieval", "submit_tool_outputs", "start_thread_run", "get_thread_run", "tool",
-    "text_embedding", "image_generation", "execute_task", "handoff",
-})
+_PREFIXES = (
+    "gen_ai.",
+    "llm.",
+    "ai.",
+    "openinference.",
+    "traceloop.",
+    "gemini_cli.",
+    "claude_code.",
+    "gcp.vertex.agent.",
+    "langfuse.",
+)
+_NO_CALL = frozenset(
+    {
+        "list_messages",
+        "list_run_steps",
+        "create_thread",
+        "create_message",
+        "create_agent",
+        "update_agent",
+        "delete_agent",
+        "execute_tool",
+        "embeddings",
+        "embedding",
+        "rerank",
+        "retrieval",
+        "submit_tool_outputs",
+        "start_thread_run",
+        "get_thread_run",
+        "tool",
+        "text_embedding",
+        "image_generation",
+        "execute_task",
+        "handoff",
+    }
+)
 _DETAILS = "gen_ai.client.inference.operation.details"
-_AGENT_EVENTS = frozenset({
-    "claude_code.api_request", "api_request", "claude_code.api_error", "api_error",
-    "gemini_cli.api_response", "gemini_cli.api_error", "qwen-code.api_response",
-    "qwen-code.api_error", "claude_code.llm_request",
-})
+_AGENT_EVENTS = frozenset(
+    {
+        "claude_code.api_request",
+        "api_request",
+        "claude_code.api_error",
+        "api_error",
+        "gemini_cli.api_response",
+        "gemini_cli.api_error",
+        "qwen-code.api_response",
+        "qwen-code.api_error",
+        "claude_code.llm_request",
+    }
+)
 """Log events of coding agents that tell of one call to a model."""
-_PROMPT_EVENTS = frozenset({
-    "claude_code.user_prompt", "user_prompt", "gemini_cli.user_prompt", "gemini_cli.api_request",
-    "qwen-code.user_prompt", "qwen-code.api_request",
-})
+_PROMPT_EVENTS = frozenset(
+    {
+        "claude_code.user_prompt",
+        "user_prompt",
+        "gemini_cli.user_prompt",
+        "gemini_cli.api_request",
+        "qwen-code.user_prompt",
+        "qwen-code.api_request",
+    }
+)
 """Log events that hold the text of a turn and tell of no answer."""
 
 
@@ -82,15 +123,19 @@ def recognises(obj: Any) -> bool:
         names = list(attributes)
     else:
         return isinstance(obj.get("spans"), list) and any(
-            recognises(span) for span in obj["spans"][:20])
+            recognises(span) for span in obj["spans"][:20]
+        )
     if any(isinstance(name, str) and name.startswith(_PREFIXES) for name in names):
         return True
     if isinstance(attributes, dict) and str(attributes.get("event.name", "")).startswith(
         ("gemini_cli.", "claude_code.", "qwen-code.", "gen_ai.")
     ):
         return True
-    return "hrTime" in obj or "trace_id" in mapping(obj.get("context")) or (
-        "traceId" in obj and "spanId" in obj)
+    return (
+        "hrTime" in obj
+        or "trace_id" in mapping(obj.get("context"))
+        or ("traceId" in obj and "spanId" in obj)
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -135,18 +180,38 @@ def _is_call(unit: Unit) -> bool:
     if unit.is_log:
         return unit.name in _AGENT_EVENTS and _names_model(unit)
     if word(attributes.get("langfuse.observation.type")).lower() in (
-        "span", "event", "tool", "agent", "chain", "retriever"
+        "span",
+        "event",
+        "tool",
+        "agent",
+        "chain",
+        "retriever",
     ):
         return False
     if not _names_model(unit):
         return False
     telling = (
-        operation or vercel or any(event.name.startswith("gen_ai.") for event in unit.events)
-        or pick(attributes, INPUT) is not None or pick(attributes, OUTPUT) is not None
+        operation
+        or vercel
+        or any(event.name.startswith("gen_ai.") for event in unit.events)
+        or pick(attributes, INPUT) is not None
+        or pick(attributes, OUTPUT) is not None
         or pick(attributes, FINISH) is not None
-        or any(name.startswith(("gen_ai.prompt", "llm.input_messages", "ai.prompt", "llm.prompts",
-                                "gen_ai.input", "gcp.vertex.agent.llm_request", "gen_ai.request.",
-                                "llm.request.")) for name in attributes)
+        or any(
+            name.startswith(
+                (
+                    "gen_ai.prompt",
+                    "llm.input_messages",
+                    "ai.prompt",
+                    "llm.prompts",
+                    "gen_ai.input",
+                    "gcp.vertex.agent.llm_request",
+                    "gen_ai.request.",
+                    "llm.request.",
+                )
+            )
+            for name in attributes
+        )
     )
     return bool(telling)
 
@@ -155,8 +220,10 @@ def _names_model(unit: Unit) -> bool:
     attributes = unit.attributes
     if pick(attributes, MODEL) is not None or "gen_ai.response.model" in attributes:
         return True
-    return any(name in attributes for name in (
-        "gcp.vertex.agent.llm_request", "gen_ai.prompt_json", "gen_ai.input.messages"))
+    return any(
+        name in attributes
+        for name in ("gcp.vertex.agent.llm_request", "gen_ai.prompt_json", "gen_ai.input.messages")
+    )
 
 
 def _read(unit: Unit, context: Context) -> _Call:
@@ -171,9 +238,17 @@ def _read(unit: Unit, context: Context) -> _Call:
         fields["finish_reason"] = normalised_finish(fields["finish_reason_raw"])
     if "output_text" in fields:
         fields["output_chars"] = len(fields["output_text"])
-    response_id = identity(first(
-        unit.attributes.get("gen_ai.response.id"), unit.attributes.get("ai.response.id"),
-        unit.attributes.get("llm.response.id"), unit.attributes.get("request_id"))) or ""
+    response_id = (
+        identity(
+            first(
+                unit.attributes.get("gen_ai.response.id"),
+                unit.attributes.get("ai.response.id"),
+                unit.attributes.get("llm.response.id"),
+                unit.attributes.get("request_id"),
+            )
+        )
+        or ""
+    )
     if unit.trace_id and unit.span_id:
         fields["event_id"] = f"{unit.trace_id}/{unit.span_id}"
     context.put_account(unit.raw, fields, *ACCOUNTS)
@@ -194,9 +269,14 @@ def _note_prompt(unit: Unit, context: Context) -> None:
 
 def _source(unit: Unit) -> str:
     attributes = unit.attributes
-    for prefix, name in (("ai.operationId", "vercel_ai"), ("openinference.", "openinference"),
-                         ("llm.input_messages", "openinference"), ("traceloop.", "openllmetry"),
-                         ("gcp.vertex.agent.", "google_adk"), ("langfuse.", "langfuse")):
+    for prefix, name in (
+        ("ai.operationId", "vercel_ai"),
+        ("openinference.", "openinference"),
+        ("llm.input_messages", "openinference"),
+        ("traceloop.", "openllmetry"),
+        ("gcp.vertex.agent.", "google_adk"),
+        ("langfuse.", "langfuse"),
+    ):
         if any(key.startswith(prefix) for key in attributes):
             return f"otel/{name}"
     if unit.name.startswith(("claude_code", "api_")):
@@ -210,15 +290,22 @@ def _of_message_events(messages: dict[str, list[Unit]], context: Context) -> lis
     """Log records of one call (user message, choice ...), grouped by span."""
     calls = []
     for group in messages.values():
-        whole = Unit(name=CHOICE, attributes={}, resource=group[0].resource, is_log=True,
-                     trace_id=group[0].trace_id, span_id=group[0].span_id)
+        whole = Unit(
+            name=CHOICE,
+            attributes={},
+            resource=group[0].resource,
+            is_log=True,
+            trace_id=group[0].trace_id,
+            span_id=group[0].span_id,
+        )
         for unit in group:
             whole.attributes.update(unit.attributes)
             whole.events.append(Event(unit.name, unit.attributes, unit.body))
         times = [unit.start_s for unit in group if unit.start_s is not None]
         whole.start_s = min(times, default=None)
-        if any(unit.name in ("gen_ai.user.message", "gen_ai.tool.message", CHOICE)
-               for unit in group):
+        if any(
+            unit.name in ("gen_ai.user.message", "gen_ai.tool.message", CHOICE) for unit in group
+        ):
             calls.append(_read(whole, context))
     return calls
 
@@ -241,8 +328,18 @@ def _without_outer(calls: list[_Call], units: list[Unit]) -> list[_Call]:
     return [call for call in calls if id(call) not in outer]
 
 
-_NOT_INHERITED = frozenset({"latency_ms", "event_id", "source", "output_tokens", "input_tokens",
-                            "cached_tokens", "cached_in_input", "reasoning_tokens"})
+_NOT_INHERITED = frozenset(
+    {
+        "latency_ms",
+        "event_id",
+        "source",
+        "output_tokens",
+        "input_tokens",
+        "cached_tokens",
+        "cached_in_input",
+        "reasoning_tokens",
+    }
+)
 
 
 def _inherit(inner: ApiRequest, outer: ApiRequest, counts: bool = False) -> None:
@@ -273,8 +370,10 @@ def _merged(calls: list[_Call]) -> list[_Call]:
 def _same(one: _Call, other: _Call) -> bool:
     if one.response_id and one.response_id == other.response_id:
         return True
-    if one.unit.span_id and one.unit.span_id == other.unit.span_id and (
-        one.unit.trace_id == other.unit.trace_id
+    if (
+        one.unit.span_id
+        and one.unit.span_id == other.unit.span_id
+        and (one.unit.trace_id == other.unit.trace_id)
     ):
         return True
     if not one.unit.trace_id or one.unit.trace_id != other.unit.trace_id:
@@ -282,7 +381,8 @@ def _same(one: _Call, other: _Call) -> bool:
     if not one.request.messages or not other.request.messages:
         return False
     return prompt_digest(one.request) == prompt_digest(other.request) and same_call(
-        _seen(one), _seen(other))
+        _seen(one), _seen(other)
+    )
 
 
 def _wealth(request: ApiRequest) -> int:
@@ -290,8 +390,14 @@ def _wealth(request: ApiRequest) -> int:
 
 
 def _seen(call: _Call) -> Seen:
-    return Seen(call.unit.span_id, call.unit.parent_id, call.response_id, call.unit.start_s,
-                call.unit.end_s, call.unit.is_log)
+    return Seen(
+        call.unit.span_id,
+        call.unit.parent_id,
+        call.response_id,
+        call.unit.start_s,
+        call.unit.end_s,
+        call.unit.is_log,
+    )
 
 
 def _first_sight(call: _Call, context: Context) -> bool:

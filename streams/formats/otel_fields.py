@@ -29,50 +29,121 @@ from streams.formats.values import (
     word,
 )
 
-MODEL = ("gen_ai.request.model", "llm.model_name", "llm.request.model", "ai.model.id",
-         "langfuse.observation.model.name", "gen_ai.request.model_name", "model", "model_name",
-         "llm.model")
+MODEL = (
+    "gen_ai.request.model",
+    "llm.model_name",
+    "llm.request.model",
+    "ai.model.id",
+    "langfuse.observation.model.name",
+    "gen_ai.request.model_name",
+    "model",
+    "model_name",
+    "llm.model",
+)
 SERVED = ("gen_ai.response.model", "llm.response.model", "ai.response.model")
-PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system",
-            "ai.model.provider", "gen_ai.model.provider", "llm.vendor")
-INPUT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens",
-         "llm.token_count.prompt", "ai.usage.inputTokens", "ai.usage.promptTokens",
-         "input_token_count", "input_tokens", "gen_ai.usage.input", "llm.usage.input_tokens",
-         "prompt_tokens")
-OUTPUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
-          "llm.usage.completion_tokens", "llm.token_count.completion", "ai.usage.outputTokens",
-          "ai.usage.completionTokens", "output_token_count", "output_tokens",
-          "gen_ai.usage.output", "llm.usage.output_tokens", "completion_tokens")
-CACHED = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
-          "gen_ai.usage.cached_tokens", "gen_ai.usage.input_tokens.cached",
-          "gen_ai.usage.prompt_tokens_details.cached_tokens",
-          "gen_ai.usage.input_tokens_details.cached_tokens",
-          "gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cached_tokens",
-          "gen_ai.usage.details.cache_read_input_tokens", "gen_ai.usage.cached_input_tokens",
-          "llm.token_count.prompt_details.cache_read", "llm.usage.cache_read_input_tokens",
-          "llm.usage.prompt_tokens_details.cached_tokens", "ai.usage.cachedInputTokens",
-          "ai.usage.inputTokenDetails.cacheReadTokens", "cached_content_token_count",
-          "cached_token_count", "cached_tokens", "cache_read_tokens", "cache_read_input_tokens")
-REASONING = ("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens",
-             "gen_ai.usage.output_tokens.reasoning", "gen_ai.usage.details.reasoning_tokens",
-             "gen_ai.usage.completion_tokens_details.reasoning_tokens",
-             "gen_ai.usage.output_tokens_details.reasoning_tokens",
-             "gen_ai.usage.experimental.reasoning_tokens", "gen_ai.usage.thoughts_tokens",
-             "llm.token_count.completion_details.reasoning", "llm.usage.reasoning_tokens",
-             "ai.usage.reasoningTokens", "ai.usage.outputTokenDetails.reasoningTokens",
-             "thoughts_token_count", "reasoning_token_count", "reasoning_tokens")
-FINISH = ("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason",
-          "ai.response.finishReason", "ai.finishReason", "llm.response.finish_reason",
-          "llm.response.stop_reason", "gen_ai.finish_reason", "finish_reasons", "finish_reason",
-          "stop_reason")
+PROVIDER = (
+    "gen_ai.provider.name",
+    "gen_ai.system",
+    "llm.provider",
+    "llm.system",
+    "ai.model.provider",
+    "gen_ai.model.provider",
+    "llm.vendor",
+)
+INPUT = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.usage.prompt_tokens",
+    "llm.token_count.prompt",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
+    "input_token_count",
+    "input_tokens",
+    "gen_ai.usage.input",
+    "llm.usage.input_tokens",
+    "prompt_tokens",
+)
+OUTPUT = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.usage.completion_tokens",
+    "llm.token_count.completion",
+    "ai.usage.outputTokens",
+    "ai.usage.completionTokens",
+    "output_token_count",
+    "output_tokens",
+    "gen_ai.usage.output",
+    "llm.usage.output_tokens",
+    "completion_tokens",
+)
+CACHED = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.cached_tokens",
+    "gen_ai.usage.input_tokens.cached",
+    "gen_ai.usage.prompt_tokens_details.cached_tokens",
+    "gen_ai.usage.input_tokens_details.cached_tokens",
+    "gen_ai.usage.details.cache_read_tokens",
+    "gen_ai.usage.details.cached_tokens",
+    "gen_ai.usage.details.cache_read_input_tokens",
+    "gen_ai.usage.cached_input_tokens",
+    "llm.token_count.prompt_details.cache_read",
+    "llm.usage.cache_read_input_tokens",
+    "llm.usage.prompt_tokens_details.cached_tokens",
+    "ai.usage.cachedInputTokens",
+    "ai.usage.inputTokenDetails.cacheReadTokens",
+    "cached_content_token_count",
+    "cached_token_count",
+    "cached_tokens",
+    "cache_read_tokens",
+    "cache_read_input_tokens",
+)
+REASONING = (
+    "gen_ai.usage.reasoning.output_tokens",
+    "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.output_tokens.reasoning",
+    "gen_ai.usage.details.reasoning_tokens",
+    "gen_ai.usage.completion_tokens_details.reasoning_tokens",
+    "gen_ai.usage.output_tokens_details.reasoning_tokens",
+    "gen_ai.usage.experimental.reasoning_tokens",
+    "gen_ai.usage.thoughts_tokens",
+    "llm.token_count.completion_details.reasoning",
+    "llm.usage.reasoning_tokens",
+    "ai.usage.reasoningTokens",
+    "ai.usage.outputTokenDetails.reasoningTokens",
+    "thoughts_token_count",
+    "reasoning_token_count",
+    "reasoning_tokens",
+)
+FINISH = (
+    "gen_ai.response.finish_reasons",
+    "gen_ai.response.finish_reason",
+    "ai.response.finishReason",
+    "ai.finishReason",
+    "llm.response.finish_reason",
+    "llm.response.stop_reason",
+    "gen_ai.finish_reason",
+    "finish_reasons",
+    "finish_reason",
+    "stop_reason",
+)
 ACCOUNTS = (
-    "attributes[user.account_uuid]", "attributes[user.id]", "attributes[enduser.id]",
-    "attributes[langfuse.user.id]", "attributes[ai.telemetry.metadata.userId]",
-    "attributes[ai.telemetry.metadata.user_id]", "attributes[metadata.user_api_key_hash]",
-    "attributes[traceloop.association.properties.user_id]", "attributes[account.id]",
-    "attributes[customer.id]", "attributes[tenant.id]", "attributes[user_id]",
-    "attributes[gen_ai.user.id]", "attributes[metadata](json).user_id",
-    "resource.attributes[user.account_uuid]", "resource.attributes[enduser.id]",
+    "attributes[user.account_uuid]",
+    "attributes[user.id]",
+    "attributes[enduser.id]",
+    "attributes[langfuse.user.id]",
+    "attributes[ai.telemetry.metadata.userId]",
+    "attributes[ai.telemetry.metadata.user_id]",
+    "attributes[metadata.user_api_key_hash]",
+    "attributes[traceloop.association.properties.user_id]",
+    "attributes[account.id]",
+    "attributes[customer.id]",
+    "attributes[tenant.id]",
+    "attributes[user_id]",
+    "attributes[gen_ai.user.id]",
+    "attributes[metadata](json).user_id",
+    "resource.attributes[user.account_uuid]",
+    "resource.attributes[enduser.id]",
     "resource.attributes[user.id]",
 )
 _BESIDE = ("cache_read_tokens", "cache_read_input_tokens")
@@ -107,15 +178,22 @@ def read_fields(unit: Unit, fields: Fields) -> None:
     latency = first(span_ms(unit.start_s, unit.end_s), attributes.get("duration_ms"))
     if (spent := amount(latency, "duration_ms")) is not None:
         fields["latency_ms"] = spent
-    for name, factor in (("gen_ai.response.time_to_first_chunk", 1000.0), ("ttft_ms", 1.0),
-                         ("gen_ai.server.time_to_first_token", 1000.0),
-                         ("ai.response.msToFirstChunk", 1.0), ("gen_ai.server.ttft", 1000.0),
-                         ("gen_ai.latency.time_to_first_token", 1000.0)):
+    for name, factor in (
+        ("gen_ai.response.time_to_first_chunk", 1000.0),
+        ("ttft_ms", 1.0),
+        ("gen_ai.server.time_to_first_token", 1000.0),
+        ("ai.response.msToFirstChunk", 1.0),
+        ("gen_ai.server.ttft", 1000.0),
+        ("gen_ai.latency.time_to_first_token", 1000.0),
+    ):
         if (value := amount(attributes.get(name), name)) is not None:
             fields["ttft_ms"] = value * factor
             break
-    cost = first(attributes.get("gen_ai.usage.cost"), attributes.get("cost_usd"),
-                 attributes.get("llm.cost.total"))
+    cost = first(
+        attributes.get("gen_ai.usage.cost"),
+        attributes.get("cost_usd"),
+        attributes.get("llm.cost.total"),
+    )
     if (price := amount(cost, "gen_ai.usage.cost")) is not None:
         fields["cost_usd"] = price
 
@@ -130,8 +208,12 @@ def pick(attributes: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _read_counts(attributes: dict[str, Any], fields: Fields) -> None:
-    for target, names in (("input_tokens", INPUT), ("output_tokens", OUTPUT),
-                          ("cached_tokens", CACHED), ("reasoning_tokens", REASONING)):
+    for target, names in (
+        ("input_tokens", INPUT),
+        ("output_tokens", OUTPUT),
+        ("cached_tokens", CACHED),
+        ("reasoning_tokens", REASONING),
+    ):
         for name in names:
             if name in attributes and (value := count(attributes[name], name)) is not None:
                 fields[target] = value
@@ -144,10 +226,20 @@ def _read_counts(attributes: dict[str, Any], fields: Fields) -> None:
     drop_empty_usage(fields)
 
 
-_REQUEST_PREFIXES = ("gen_ai.request.", "llm.request.", "ai.settings.", "gen_ai.openai.request.",
-                     "llm.")
-_RENAMED = {"choice.count": "n", "reasoning.level": "reasoning_effort", "is_streaming": "stream",
-            "reasoning.effort": "reasoning_effort", "choice_count": "n"}
+_REQUEST_PREFIXES = (
+    "gen_ai.request.",
+    "llm.request.",
+    "ai.settings.",
+    "gen_ai.openai.request.",
+    "llm.",
+)
+_RENAMED = {
+    "choice.count": "n",
+    "reasoning.level": "reasoning_effort",
+    "is_streaming": "stream",
+    "reasoning.effort": "reasoning_effort",
+    "choice_count": "n",
+}
 
 
 def _read_params(attributes: dict[str, Any], fields: Fields) -> None:
@@ -155,11 +247,15 @@ def _read_params(attributes: dict[str, Any], fields: Fields) -> None:
     for name, value in attributes.items():
         for prefix in _REQUEST_PREFIXES:
             if name.startswith(prefix):
-                short = name[len(prefix):]
+                short = name[len(prefix) :]
                 found.setdefault(_RENAMED.get(short, short), value)
                 break
-    for name in ("llm.invocation_parameters", "langfuse.observation.model.parameters",
-                 "gen_ai.request.parameters", "model_parameters"):
+    for name in (
+        "llm.invocation_parameters",
+        "langfuse.observation.model.parameters",
+        "gen_ai.request.parameters",
+        "model_parameters",
+    ):
         for key, value in mapping(attributes.get(name)).items():
             found.setdefault(key, value)
     if isinstance(schema := found.get("response_format"), str):
@@ -177,17 +273,24 @@ def _read_params(attributes: dict[str, Any], fields: Fields) -> None:
 def _read_tools(attributes: dict[str, Any], fields: Fields) -> None:
     if "tools" in fields:
         return
-    for name in ("gen_ai.tool.definitions", "ai.prompt.tools", "gen_ai.request.tools",
-                 "llm.request.tools"):
+    for name in (
+        "gen_ai.tool.definitions",
+        "ai.prompt.tools",
+        "gen_ai.request.tools",
+        "llm.request.tools",
+    ):
         tools = sequence(attributes.get(name))
         if tools:
-            put_tools([first(json_in(tool), tool) if isinstance(tool, str) else tool
-                       for tool in tools], fields)
+            put_tools(
+                [first(json_in(tool), tool) if isinstance(tool, str) else tool for tool in tools],
+                fields,
+            )
             return
     listed = indexed(attributes, "llm.tools.")
     if listed:
-        put_tools([first(json_in(str(entry.get("tool.json_schema"))), entry) for entry in listed],
-                  fields)
+        put_tools(
+            [first(json_in(str(entry.get("tool.json_schema"))), entry) for entry in listed], fields
+        )
         return
     functions = indexed(attributes, "llm.request.functions.")
     if functions:
@@ -226,7 +329,8 @@ def _read_identity(unit: Unit, fields: Fields) -> None:
         ("client_ip", ("client.address", "net.peer.ip", "http.client_ip")),
         ("endpoint", ("url.path", "http.route", "http.target", "gen_ai.endpoint")),
     ):
-        value = identity(first(*(attributes.get(name) for name in names),
-                               unit.resource.get(names[0])))
+        value = identity(
+            first(*(attributes.get(name) for name in names), unit.resource.get(names[0]))
+        )
         if value is not None:
             fields.setdefault(target, value)

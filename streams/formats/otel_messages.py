@@ -19,8 +19,10 @@ from streams.formats.response_body import read_response
 from streams.formats.values import Fields, first, is_absent, json_in, mapping, text_of
 
 MESSAGE_EVENTS = {
-    "gen_ai.system.message": "system", "gen_ai.user.message": "user",
-    "gen_ai.assistant.message": "assistant", "gen_ai.tool.message": "tool",
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
 }
 CHOICE = "gen_ai.choice"
 
@@ -62,8 +64,11 @@ def _current(attributes: dict[str, Any], fields: Fields) -> None:
             found = found.get("messages", [found])
         if not is_absent(found) and "messages" not in fields:
             put_messages(found, fields)
-    for name in ("gen_ai.system_instructions", "gen_ai.request.instructions",
-                 "gen_ai.system.prompt"):
+    for name in (
+        "gen_ai.system_instructions",
+        "gen_ai.request.instructions",
+        "gen_ai.system.prompt",
+    ):
         system = content_text(_parsed(attributes.get(name)))
         if system and "system" not in fields:
             fields["system"] = system
@@ -71,8 +76,9 @@ def _current(attributes: dict[str, Any], fields: Fields) -> None:
     if isinstance(output, dict):
         output = [output]
     if isinstance(output, list) and output:
-        fields.setdefault("output_text", "\n".join(
-            text for entry in output if (text := _entry_text(entry))))
+        fields.setdefault(
+            "output_text", "\n".join(text for entry in output if (text := _entry_text(entry)))
+        )
         for entry in output:
             if isinstance(entry, dict) and isinstance(entry.get("finish_reason"), str):
                 fields.setdefault("finish_reason_raw", entry["finish_reason"])
@@ -80,8 +86,9 @@ def _current(attributes: dict[str, Any], fields: Fields) -> None:
 
 def _entry_text(entry: object) -> str:
     if isinstance(entry, dict):
-        return content_text(first(entry.get("content"), entry.get("parts"), entry.get("message"),
-                                  entry.get("text")))
+        return content_text(
+            first(entry.get("content"), entry.get("parts"), entry.get("message"), entry.get("text"))
+        )
     return content_text(entry)
 
 
@@ -118,8 +125,11 @@ def _event_content(event: Event) -> object:
     content = _parsed(first(event.attributes.get("gen_ai.event.content"), event.body))
     if content is None:
         keys = ("content", "role", "message", "finish_reason", "index", "tool_calls", "id")
-        content = {name: _parsed(event.attributes[name]) if name == "message"
-                   else event.attributes[name] for name in keys if name in event.attributes}
+        content = {
+            name: _parsed(event.attributes[name]) if name == "message" else event.attributes[name]
+            for name in keys
+            if name in event.attributes
+        }
     return content
 
 
@@ -150,7 +160,7 @@ def indexed(attributes: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
     entries: dict[int, dict[str, Any]] = {}
     for name, value in attributes.items():
         if name.startswith(prefix):
-            number, _, rest = name[len(prefix):].partition(".")
+            number, _, rest = name[len(prefix) :].partition(".")
             if number.isdigit() and len(number) < 7:
                 entries.setdefault(int(number), {})[rest] = value
     return [entries[number] for number in sorted(entries)]
@@ -159,9 +169,16 @@ def indexed(attributes: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
 def _indexed(attributes: dict[str, Any], fields: Fields) -> None:
     entries = indexed(attributes, "gen_ai.prompt.") or indexed(attributes, "llm.prompts.")
     if entries:
-        put_messages([{"role": entry.get("role", entry.get("user")),
-                       "content": entry.get("content", entry.get("user"))}
-                      for entry in entries], fields)
+        put_messages(
+            [
+                {
+                    "role": entry.get("role", entry.get("user")),
+                    "content": entry.get("content", entry.get("user")),
+                }
+                for entry in entries
+            ],
+            fields,
+        )
 
 
 def _open_inference(attributes: dict[str, Any], fields: Fields) -> None:
@@ -178,8 +195,13 @@ def _flattened(entry: dict[str, Any]) -> dict[str, Any]:
     content = entry.get("message.content")
     if content is None:
         parts = indexed(entry, "message.contents.")
-        content = [{"type": part.get("message_content.type", "text"),
-                    "text": part.get("message_content.text", "")} for part in parts]
+        content = [
+            {
+                "type": part.get("message_content.type", "text"),
+                "text": part.get("message_content.text", ""),
+            }
+            for part in parts
+        ]
     return {"role": entry.get("message.role"), "content": content}
 
 
@@ -194,21 +216,42 @@ def _vercel(attributes: dict[str, Any], fields: Fields) -> None:
         parsed = opened if isinstance(opened, dict) else {}
         if "messages" not in fields:
             entries = first(parsed.get("messages"), parsed.get("prompt"))
-            put_messages(entries if entries is not None else (prompt if not parsed else None),
-                         fields)
+            put_messages(
+                entries if entries is not None else (prompt if not parsed else None), fields
+            )
         system = content_text(parsed.get("system"))
         if system and "system" not in fields:
             fields["system"] = system
-    if text := text_of(first(attributes.get("ai.response.text"), attributes.get("ai.result.text"),
-                             attributes.get("ai.response.object"))):
+    if text := text_of(
+        first(
+            attributes.get("ai.response.text"),
+            attributes.get("ai.result.text"),
+            attributes.get("ai.response.object"),
+        )
+    ):
         fields.setdefault("output_text", text)
 
 
-_REQUESTS = ("gcp.vertex.agent.llm_request", "gen_ai.prompt_json", "gen_ai.request.body",
-             "http.request.body", "llm.request.body", "langfuse.observation.input",
-             "gen_ai.input", "request_text", "request")
-_ANSWERS = ("gcp.vertex.agent.llm_response", "gen_ai.completion_json", "gen_ai.response.body",
-            "http.response.body", "llm.response.body", "response_text", "response")
+_REQUESTS = (
+    "gcp.vertex.agent.llm_request",
+    "gen_ai.prompt_json",
+    "gen_ai.request.body",
+    "http.request.body",
+    "llm.request.body",
+    "langfuse.observation.input",
+    "gen_ai.input",
+    "request_text",
+    "request",
+)
+_ANSWERS = (
+    "gcp.vertex.agent.llm_response",
+    "gen_ai.completion_json",
+    "gen_ai.response.body",
+    "http.response.body",
+    "llm.response.body",
+    "response_text",
+    "response",
+)
 
 
 def _bodies(attributes: dict[str, Any], fields: Fields) -> None:
@@ -227,21 +270,40 @@ def _bodies(attributes: dict[str, Any], fields: Fields) -> None:
     for name in _ANSWERS:
         parsed = _parsed(attributes.get(name))
         if isinstance(parsed, dict | list) and parsed:
-            if isinstance(parsed, dict) and "content" in parsed and "candidates" not in parsed and (
-                "usage_metadata" in parsed or "finish_reason" in parsed
-                or isinstance(parsed["content"], dict)
+            if (
+                isinstance(parsed, dict)
+                and "content" in parsed
+                and "candidates" not in parsed
+                and (
+                    "usage_metadata" in parsed
+                    or "finish_reason" in parsed
+                    or isinstance(parsed["content"], dict)
+                )
             ):
-                parsed = {"candidates": [{"content": parsed.get("content"),
-                                          "finishReason": parsed.get("finish_reason")}],
-                          "usageMetadata": parsed.get("usage_metadata"),
-                          "error": parsed.get("error_code")}
+                parsed = {
+                    "candidates": [
+                        {
+                            "content": parsed.get("content"),
+                            "finishReason": parsed.get("finish_reason"),
+                        }
+                    ],
+                    "usageMetadata": parsed.get("usage_metadata"),
+                    "error": parsed.get("error_code"),
+                }
             join_response(fields, read_response(parsed))
 
 
 def _texts(unit: Unit, fields: Fields) -> None:
     """Prompts as one text: old OpenLIT and Spring AI attributes, OpenInference's input value."""
-    for name in ("gen_ai.prompt", "gen_ai.content.prompt", "llm.prompts", "prompt", "input.value",
-                 "traceloop.entity.input", "gen_ai.user.message"):
+    for name in (
+        "gen_ai.prompt",
+        "gen_ai.content.prompt",
+        "llm.prompts",
+        "prompt",
+        "input.value",
+        "traceloop.entity.input",
+        "gen_ai.user.message",
+    ):
         value = unit.attributes.get(name)
         if isinstance(value, list) and value:
             put_messages(value, fields)
@@ -257,21 +319,41 @@ def _answers(attributes: dict[str, Any], fields: Fields) -> None:
     for prefix in ("gen_ai.completion.", "llm.completions."):
         entries = indexed(attributes, prefix)
         if entries:
-            fields.setdefault("output_text", "\n".join(
-                text for entry in entries if (text := content_text(entry.get("content")))))
+            fields.setdefault(
+                "output_text",
+                "\n".join(
+                    text for entry in entries if (text := content_text(entry.get("content")))
+                ),
+            )
             for entry in entries:
                 if isinstance(reason := entry.get("finish_reason"), str) and reason:
                     fields.setdefault("finish_reason_raw", reason)
     outputs = indexed(attributes, "llm.output_messages.")
     whole = _parsed(attributes.get("llm.output_messages"))
     if outputs:
-        fields.setdefault("output_text", "\n".join(
-            text for entry in outputs if (text := content_text(_flattened(entry)["content"]))))
+        fields.setdefault(
+            "output_text",
+            "\n".join(
+                text for entry in outputs if (text := content_text(_flattened(entry)["content"]))
+            ),
+        )
     elif isinstance(whole, list):
-        fields.setdefault("output_text", "\n".join(
-            text for entry in whole if isinstance(entry, dict)
-            and (text := content_text(first(entry.get("message.content"), entry.get("content"))))))
-    for name in ("gen_ai.completion", "gen_ai.content.completion", "output.value",
-                 "gen_ai.response.text"):
+        fields.setdefault(
+            "output_text",
+            "\n".join(
+                text
+                for entry in whole
+                if isinstance(entry, dict)
+                and (
+                    text := content_text(first(entry.get("message.content"), entry.get("content")))
+                )
+            ),
+        )
+    for name in (
+        "gen_ai.completion",
+        "gen_ai.content.completion",
+        "output.value",
+        "gen_ai.response.text",
+    ):
         if "output_text" not in fields:
             _completion_text(attributes.get(name), fields)

@@ -45,15 +45,37 @@ class Unit:
     @property
     def raw(self) -> dict[str, Any]:
         """What account paths are looked up in."""
-        return {"attributes": self.attributes, "resource": {"attributes": self.resource},
-                "body": self.body, "name": self.name}
+        return {
+            "attributes": self.attributes,
+            "resource": {"attributes": self.resource},
+            "body": self.body,
+            "name": self.name,
+        }
 
 
-_STAMPS = ("timeUnixNano", "time_unix_nano", "timestamp", "Timestamp", "hrTime",
-           "observedTimeUnixNano", "observed_time_unix_nano", "observed_timestamp")
-WRAPPERS = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs", "scopeSpans",
-            "scope_spans", "scopeLogs", "scope_logs", "instrumentationLibrarySpans",
-            "resourceMetrics", "scopeMetrics")
+_STAMPS = (
+    "timeUnixNano",
+    "time_unix_nano",
+    "timestamp",
+    "Timestamp",
+    "hrTime",
+    "observedTimeUnixNano",
+    "observed_time_unix_nano",
+    "observed_timestamp",
+)
+WRAPPERS = (
+    "resourceSpans",
+    "resource_spans",
+    "resourceLogs",
+    "resource_logs",
+    "scopeSpans",
+    "scope_spans",
+    "scopeLogs",
+    "scope_logs",
+    "instrumentationLibrarySpans",
+    "resourceMetrics",
+    "scopeMetrics",
+)
 
 
 def units_in(obj: object) -> Iterator[Unit]:
@@ -99,17 +121,37 @@ def _listed(value: object) -> list[dict[str, Any]]:
 
 
 def _unit(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> Unit:
-    attributes = attributes_of(first(raw.get("attributes"), raw.get("SpanAttributes"),
-                                     raw.get("LogAttributes"), raw.get("tags")))
+    attributes = attributes_of(
+        first(
+            raw.get("attributes"),
+            raw.get("SpanAttributes"),
+            raw.get("LogAttributes"),
+            raw.get("tags"),
+        )
+    )
     context = mapping(first(raw.get("context"), raw.get("_spanContext"), raw.get("spanContext")))
-    start = first(raw.get("startTimeUnixNano"), raw.get("start_time_unix_nano"),
-                  raw.get("startTime"), raw.get("start_time"))
-    end = first(raw.get("endTimeUnixNano"), raw.get("end_time_unix_nano"), raw.get("endTime"),
-                raw.get("end_time"))
+    start = first(
+        raw.get("startTimeUnixNano"),
+        raw.get("start_time_unix_nano"),
+        raw.get("startTime"),
+        raw.get("start_time"),
+    )
+    end = first(
+        raw.get("endTimeUnixNano"),
+        raw.get("end_time_unix_nano"),
+        raw.get("endTime"),
+        raw.get("end_time"),
+    )
     body = raw.get("body", raw.get("Body", raw.get("_body")))
-    is_log = start is None and (body is not None or "logRecords" in raw
-                                or "hrTime" in raw or "eventName" in raw or "event_name" in raw
-                                or "severityText" in raw or "LogAttributes" in raw)
+    is_log = start is None and (
+        body is not None
+        or "logRecords" in raw
+        or "hrTime" in raw
+        or "eventName" in raw
+        or "event_name" in raw
+        or "severityText" in raw
+        or "LogAttributes" in raw
+    )
     start_s = epoch_s(start, "startTimeUnixNano")
     for key in _STAMPS:  # 0 stands for "not set": the next one counts
         if start_s is None:
@@ -117,8 +159,13 @@ def _unit(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> Unit:
     if start_s is None:
         start_s = epoch_s(attributes.get("event.timestamp"), "event.timestamp")
     end_s = epoch_s(end, "endTimeUnixNano")
-    name = first(raw.get("eventName"), raw.get("event_name"), raw.get("name"),
-                 raw.get("SpanName"), raw.get("operationName"))
+    name = first(
+        raw.get("eventName"),
+        raw.get("event_name"),
+        raw.get("name"),
+        raw.get("SpanName"),
+        raw.get("operationName"),
+    )
     if is_log:
         name = first(attributes.get("event.name"), name)
     unit = Unit(
@@ -126,14 +173,36 @@ def _unit(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> Unit:
         attributes=attributes,
         resource=resource or attributes_of(raw.get("ResourceAttributes")),
         is_log=is_log,
-        trace_id=id_of(first(raw.get("traceId"), raw.get("trace_id"), raw.get("TraceId"),
-                             raw.get("traceID"), context.get("trace_id"), context.get("traceId"))),
-        span_id=id_of(first(raw.get("spanId"), raw.get("span_id"), raw.get("SpanId"),
-                            raw.get("spanID"), context.get("span_id"), context.get("spanId"),
-                            raw.get("id"))),
-        parent_id=id_of(first(raw.get("parentSpanId"), raw.get("parent_span_id"),
-                              raw.get("ParentSpanId"), raw.get("parent_id"),
-                              raw.get("parentId"))),
+        trace_id=id_of(
+            first(
+                raw.get("traceId"),
+                raw.get("trace_id"),
+                raw.get("TraceId"),
+                raw.get("traceID"),
+                context.get("trace_id"),
+                context.get("traceId"),
+            )
+        ),
+        span_id=id_of(
+            first(
+                raw.get("spanId"),
+                raw.get("span_id"),
+                raw.get("SpanId"),
+                raw.get("spanID"),
+                context.get("span_id"),
+                context.get("spanId"),
+                raw.get("id"),
+            )
+        ),
+        parent_id=id_of(
+            first(
+                raw.get("parentSpanId"),
+                raw.get("parent_span_id"),
+                raw.get("ParentSpanId"),
+                raw.get("parent_id"),
+                raw.get("parentId"),
+            )
+        ),
         start_s=start_s,
         end_s=end_s,
         status=_status(raw),
@@ -184,8 +253,16 @@ def attributes_of(value: object) -> dict[str, Any]:
     return out
 
 
-_SCALARS = ("stringValue", "string_value", "boolValue", "bool_value", "doubleValue",
-            "double_value", "bytesValue", "bytes_value")
+_SCALARS = (
+    "stringValue",
+    "string_value",
+    "boolValue",
+    "bool_value",
+    "doubleValue",
+    "double_value",
+    "bytesValue",
+    "bytes_value",
+)
 
 
 def any_value(value: object, depth: int = 0) -> Any:
@@ -202,8 +279,11 @@ def any_value(value: object, depth: int = 0) -> Any:
         for name in ("arrayValue", "array_value"):
             if name in value:
                 inner = mapping(value[name]).get("values")
-                return [any_value(entry, depth + 1) for entry in inner] if isinstance(
-                    inner, list) else []
+                return (
+                    [any_value(entry, depth + 1) for entry in inner]
+                    if isinstance(inner, list)
+                    else []
+                )
         for name in ("kvlistValue", "kvlist_value"):
             if name in value:
                 inner = mapping(value[name]).get("values")

@@ -20,8 +20,13 @@ EXAMPLE = (
     b'"metadata":{"_user":"acct_9"}}'
 )
 
-_ACCOUNTS = ("metadata._user", "metadata.user_id", "metadata.user", "metadata.customer_id",
-             "virtual_key")
+_ACCOUNTS = (
+    "metadata._user",
+    "metadata.user_id",
+    "metadata.user",
+    "metadata.customer_id",
+    "virtual_key",
+)
 
 
 def recognises(obj: Any) -> bool:
@@ -36,8 +41,9 @@ def recognises(obj: Any) -> bool:
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
     """One request a line."""
     request = read_exchange(obj, context, "portkey", _ACCOUNTS)
-    usage = read_usage({"input_tokens": obj.get("req_units"),
-                        "output_tokens": obj.get("res_units")}, "units")
+    usage = read_usage(
+        {"input_tokens": obj.get("req_units"), "output_tokens": obj.get("res_units")}, "units"
+    )
     if request.input_tokens is None:
         request.input_tokens = usage.get("input_tokens")
     if request.output_tokens is None:
@@ -50,8 +56,9 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
         request.provider = provider.lower()
     if (cost := amount(obj.get("cost"), "cost")) is not None:
         request.cost_usd = cost / 100.0 if obj.get("cost_currency") in ("cents", None) else cost
-    spent = amount(obj.get("response_time", mapping(obj.get("response")).get("response_time")),
-                   "response_time")
+    spent = amount(
+        obj.get("response_time", mapping(obj.get("response")).get("response_time")), "response_time"
+    )
     if spent is not None:
         request.latency_ms = spent
     outcome: Fields = {}

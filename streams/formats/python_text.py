@@ -76,8 +76,7 @@ def _call(node: ast.Call) -> object:
         if len(parts) >= 3:
             parts += [0] * (7 - len(parts))
             year, month, day, hour, minute, second, micro = parts[:7]
-            return (f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-                    f".{micro:06}Z")
+            return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micro:06}Z"
     if node.keywords:
         return {entry.arg: _value(entry.value) for entry in node.keywords if entry.arg}
     return None

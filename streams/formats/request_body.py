@@ -109,8 +109,14 @@ def _read_prompts(prompt: object, fields: Fields) -> None:
 
 def _system_of(body: dict[str, Any]) -> str | None:
     """The system prompt given apart from the messages; six names are in use."""
-    for name in ("system", "instructions", "systemInstruction", "system_instruction", "preamble",
-                 "system_prompt"):
+    for name in (
+        "system",
+        "instructions",
+        "systemInstruction",
+        "system_instruction",
+        "preamble",
+        "system_prompt",
+    ):
         value = body.get(name)
         if value is None:
             continue

@@ -114,8 +114,10 @@ def _read_answer(body: dict[str, Any]) -> Fields:
         fields["model"] = model
     if isinstance(identifier := first(body.get("id"), body.get("responseId")), str):
         fields["response_id"] = identifier
-    merge_usage(fields, read_usage(first(body.get("usage"), body.get("usageMetadata"),
-                                         body.get("usage_metadata"))))
+    merge_usage(
+        fields,
+        read_usage(first(body.get("usage"), body.get("usageMetadata"), body.get("usage_metadata"))),
+    )
     if isinstance(body.get("choices"), list):
         _read_choices(body["choices"], fields)
     elif isinstance(body.get("candidates"), list) or "promptFeedback" in body:
@@ -148,8 +150,9 @@ def _read_choices(choices: list[Any], fields: Fields) -> None:
         if not isinstance(choice, dict):
             continue
         message = first(choice.get("message"), choice.get("delta"))
-        texts.append(content_text(message) if isinstance(message, dict)
-                     else content_text(choice.get("text")))
+        texts.append(
+            content_text(message) if isinstance(message, dict) else content_text(choice.get("text"))
+        )
         _put(fields, "finish_reason_raw", choice.get("finish_reason"))
         if isinstance(message, dict) and message.get("refusal"):
             fields.setdefault("refusal_category", "refusal")
@@ -179,8 +182,11 @@ def _read_candidates(body: dict[str, Any], fields: Fields) -> None:
     for candidate in body.get("candidates") or []:
         if isinstance(candidate, dict):
             texts.append(content_text(candidate.get("content")))
-            _put(fields, "finish_reason_raw", candidate.get("finishReason",
-                                                            candidate.get("finish_reason")))
+            _put(
+                fields,
+                "finish_reason_raw",
+                candidate.get("finishReason", candidate.get("finish_reason")),
+            )
     if texts:
         fields["output_text"] = "\n".join(text for text in texts if text)
     feedback = body.get("promptFeedback")
@@ -244,17 +250,45 @@ def _read_generations(generations: list[Any], fields: Fields) -> None:
 
 def _read_plain(body: dict[str, Any], fields: Fields) -> None:
     """Ollama, Cohere, Llama, old Claude, and gateways with shapes of their own."""
-    for name in ("message", "generation", "completion", "response", "text", "answer", "content",
-                 "output_text", "output"):
+    for name in (
+        "message",
+        "generation",
+        "completion",
+        "response",
+        "text",
+        "answer",
+        "content",
+        "output_text",
+        "output",
+    ):
         if (value := body.get(name)) is not None and (text := content_text(value)):
             fields["output_text"] = text
             break
-    _put(fields, "finish_reason_raw", first(body.get("done_reason"), body.get("finish_reason"),
-                                            body.get("stop_reason"), body.get("stopReason")))
-    merge_usage(fields, read_usage({
-        name: body[name] for name in ("prompt_eval_count", "eval_count", "prompt_token_count",
-                                      "generation_token_count") if name in body
-    }))
+    _put(
+        fields,
+        "finish_reason_raw",
+        first(
+            body.get("done_reason"),
+            body.get("finish_reason"),
+            body.get("stop_reason"),
+            body.get("stopReason"),
+        ),
+    )
+    merge_usage(
+        fields,
+        read_usage(
+            {
+                name: body[name]
+                for name in (
+                    "prompt_eval_count",
+                    "eval_count",
+                    "prompt_token_count",
+                    "generation_token_count",
+                )
+                if name in body
+            }
+        ),
+    )
 
 
 def _put(fields: Fields, name: str, value: object) -> None:

@@ -56,8 +56,9 @@ class SpanJoin:
 
     def size(self) -> int:
         """Number of entries held, over all tables."""
-        return (len(self._by_response) + len(self._by_span) + len(self._by_prompt)
-                + len(self._prompts))
+        return (
+            len(self._by_response) + len(self._by_span) + len(self._by_prompt) + len(self._prompts)
+        )
 
     def keep_prompt(self, turn: str, text: str) -> None:
         """Remembers the text of an agent's turn, logged before the calls made for it."""
@@ -75,8 +76,10 @@ class SpanJoin:
 
     def is_new(self, trace_id: str, seen: Seen, request: ApiRequest) -> bool:
         """Remembers the span; False if another one told of the same call before."""
-        if trace_id and seen.span_id and not self._owns(
-            self._by_span, f"{trace_id}/{seen.span_id}", seen
+        if (
+            trace_id
+            and seen.span_id
+            and not self._owns(self._by_span, f"{trace_id}/{seen.span_id}", seen)
         ):
             return False
         if seen.response_id and not self._owns(

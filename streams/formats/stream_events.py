@@ -71,8 +71,12 @@ def _read_chunk(event: dict[str, Any], fields: Fields, texts: list[str]) -> None
     if isinstance(identifier := event.get("id"), str):
         fields.setdefault("response_id", identifier)
     merge_usage(fields, read_usage(event.get("usage")))
-    merge_usage(fields, read_usage(event.get("x_groq", {}).get("usage")
-                                   if isinstance(event.get("x_groq"), dict) else None))
+    merge_usage(
+        fields,
+        read_usage(
+            event.get("x_groq", {}).get("usage") if isinstance(event.get("x_groq"), dict) else None
+        ),
+    )
     choices = event.get("choices")
     for choice in choices if isinstance(choices, list) else []:
         if not isinstance(choice, dict):
@@ -109,9 +113,11 @@ def _read_responses(kind: str, event: dict[str, Any], fields: Fields, texts: lis
         fields["finish_reason_raw"] = reason if isinstance(reason, str) else status
         if not texts:
             items = response.get("output")
-            texts += [content_text(item.get("content"))
-                      for item in (items if isinstance(items, list) else [])
-                      if isinstance(item, dict) and item.get("type") == "message"]
+            texts += [
+                content_text(item.get("content"))
+                for item in (items if isinstance(items, list) else [])
+                if isinstance(item, dict) and item.get("type") == "message"
+            ]
         if response.get("error"):
             read_error(response["error"], fields)
 
@@ -160,12 +166,22 @@ def _nothing(event: dict[str, Any], fields: Fields, texts: list[str]) -> None:
 
 
 _ANTHROPIC: dict[str, Callable[[dict[str, Any], Fields, list[str]], None]] = {
-    "message_start": _message_start, "content_block_start": _block_start,
-    "content_block_delta": _block_delta, "message_delta": _message_delta,
-    "content_block_stop": _nothing, "message_stop": _nothing, "ping": _nothing,
+    "message_start": _message_start,
+    "content_block_start": _block_start,
+    "content_block_delta": _block_delta,
+    "message_delta": _message_delta,
+    "content_block_stop": _nothing,
+    "message_stop": _nothing,
+    "ping": _nothing,
 }
-_CONVERSE = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop",
-             "messageStop", "metadata")
+_CONVERSE = (
+    "messageStart",
+    "contentBlockStart",
+    "contentBlockDelta",
+    "contentBlockStop",
+    "messageStop",
+    "metadata",
+)
 
 
 def _read_converse(event: dict[str, Any], fields: Fields, texts: list[str]) -> None:
@@ -188,10 +204,21 @@ def _read_other(event: dict[str, Any], fields: Fields, texts: list[str]) -> None
             fields.setdefault("model", model)
     merge_usage(fields, read_usage(event.get("usageMetadata")))
     merge_usage(fields, read_usage(event.get("usage")))
-    merge_usage(fields, read_usage({
-        name: event[name] for name in ("prompt_eval_count", "eval_count", "prompt_token_count",
-                                       "generation_token_count") if name in event
-    }))
+    merge_usage(
+        fields,
+        read_usage(
+            {
+                name: event[name]
+                for name in (
+                    "prompt_eval_count",
+                    "eval_count",
+                    "prompt_token_count",
+                    "generation_token_count",
+                )
+                if name in event
+            }
+        ),
+    )
     candidates = event.get("candidates")
     for candidate in candidates if isinstance(candidates, list) else []:
         if isinstance(candidate, dict):

@@ -100,8 +100,14 @@ def _from_text(text: str, field: str) -> float | None:
             return _from_number(int(text) if text.lstrip("-").isdigit() else float(text))
     except ValueError:
         pass
-    for pattern in ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y, %I:%M:%S %p", "%a, %d %b %Y %H:%M:%S %Z",
-                    "%b %d, %Y @ %H:%M:%S.%f", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d - %H:%M:%S"):
+    for pattern in (
+        "%m/%d/%Y %H:%M:%S",
+        "%m/%d/%Y, %I:%M:%S %p",
+        "%a, %d %b %Y %H:%M:%S %Z",
+        "%b %d, %Y @ %H:%M:%S.%f",
+        "%Y/%m/%d %H:%M:%S",
+        "%Y/%m/%d - %H:%M:%S",
+    ):
         try:
             return datetime.strptime(text, pattern).replace(tzinfo=UTC).timestamp()
         except ValueError:

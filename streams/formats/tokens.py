@@ -9,25 +9,83 @@ from typing import Any
 
 from streams.formats.values import Fields, count, mapping
 
-INPUT = ("prompt_tokens", "input_tokens", "inputTokens", "promptTokens", "promptTokenCount",
-         "inputTokenCount", "prompt_eval_count", "prompt_token_count", "inputTextTokenCount",
-         "input_token_count", "tokens_in", "input", "prompt_token", "input_token")
-OUTPUT = ("completion_tokens", "output_tokens", "outputTokens", "completionTokens",
-          "candidatesTokenCount", "outputTokenCount", "eval_count", "generation_token_count",
-          "candidates_token_count", "output_token_count", "generated_tokens", "tokens_out",
-          "output", "completion_token", "output_token")
-CACHED_INSIDE = ("cached_tokens", "cachedContentTokenCount", "cached_content_token_count",
-                 "cachedInputTokens", "input_cached_tokens", "cached_input_tokens",
-                 "prompt_cache_hit_tokens", "promptCachedTokens", "input_cache_read",
-                 "cached_prompt_tokens")
-CACHED_BESIDE = ("cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount",
-                 "cache_read_tokens", "cacheReadTokens")
-REASONING = ("reasoning_tokens", "thoughtsTokenCount", "reasoningTokens", "thoughts_token_count",
-             "output_reasoning_tokens", "reasoning_output_tokens", "output_reasoning")
-DETAILS_IN = ("prompt_tokens_details", "input_tokens_details", "inputTokensDetails",
-              "promptTokensDetails", "inputTokenDetails", "input_token_details")
-DETAILS_OUT = ("completion_tokens_details", "output_tokens_details", "outputTokensDetails",
-               "completionTokensDetails", "outputTokenDetails", "output_token_details")
+INPUT = (
+    "prompt_tokens",
+    "input_tokens",
+    "inputTokens",
+    "promptTokens",
+    "promptTokenCount",
+    "inputTokenCount",
+    "prompt_eval_count",
+    "prompt_token_count",
+    "inputTextTokenCount",
+    "input_token_count",
+    "tokens_in",
+    "input",
+    "prompt_token",
+    "input_token",
+)
+OUTPUT = (
+    "completion_tokens",
+    "output_tokens",
+    "outputTokens",
+    "completionTokens",
+    "candidatesTokenCount",
+    "outputTokenCount",
+    "eval_count",
+    "generation_token_count",
+    "candidates_token_count",
+    "output_token_count",
+    "generated_tokens",
+    "tokens_out",
+    "output",
+    "completion_token",
+    "output_token",
+)
+CACHED_INSIDE = (
+    "cached_tokens",
+    "cachedContentTokenCount",
+    "cached_content_token_count",
+    "cachedInputTokens",
+    "input_cached_tokens",
+    "cached_input_tokens",
+    "prompt_cache_hit_tokens",
+    "promptCachedTokens",
+    "input_cache_read",
+    "cached_prompt_tokens",
+)
+CACHED_BESIDE = (
+    "cache_read_input_tokens",
+    "cacheReadInputTokens",
+    "cacheReadInputTokenCount",
+    "cache_read_tokens",
+    "cacheReadTokens",
+)
+REASONING = (
+    "reasoning_tokens",
+    "thoughtsTokenCount",
+    "reasoningTokens",
+    "thoughts_token_count",
+    "output_reasoning_tokens",
+    "reasoning_output_tokens",
+    "output_reasoning",
+)
+DETAILS_IN = (
+    "prompt_tokens_details",
+    "input_tokens_details",
+    "inputTokensDetails",
+    "promptTokensDetails",
+    "inputTokenDetails",
+    "input_token_details",
+)
+DETAILS_OUT = (
+    "completion_tokens_details",
+    "output_tokens_details",
+    "outputTokensDetails",
+    "completionTokensDetails",
+    "outputTokenDetails",
+    "output_token_details",
+)
 
 COUNTS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
@@ -89,8 +147,9 @@ def drop_empty_usage(fields: Fields) -> None:
             fields.pop(name, None)
 
 
-def _put(fields: Fields, name: str, usage: dict[str, Any], keys: tuple[str, ...],
-         field: str) -> bool:
+def _put(
+    fields: Fields, name: str, usage: dict[str, Any], keys: tuple[str, ...], field: str
+) -> bool:
     for key in keys:
         value = usage.get(key)
         if value is not None and not isinstance(value, dict | list):

@@ -34,8 +34,15 @@ EXAMPLE = (
     b'"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":11,"candidatesTokenCount":3}}}'
 )
 
-_ACCOUNTS = ("metadata.labels.user", "labels.user", "full_request.labels.user",
-             "metadata(json).user_id", "user_id", "account", "full_request.labels.customer")
+_ACCOUNTS = (
+    "metadata.labels.user",
+    "labels.user",
+    "full_request.labels.user",
+    "metadata(json).user_id",
+    "user_id",
+    "account",
+    "full_request.labels.customer",
+)
 
 
 def recognises(obj: Any) -> bool:
@@ -46,12 +53,22 @@ def recognises(obj: Any) -> bool:
         return False
     if "full_request" in obj or ("request_payload" in obj and "logging_time" in obj):
         return True
-    return any(isinstance(body, dict) and (
-        isinstance(body.get("contents"), list) or isinstance(body.get("candidates"), list)
-        or "usageMetadata" in body
-    ) for body in (obj, obj.get("request"), obj.get("body"), obj.get("response"),
-                   mapping(obj.get("request")).get("body"),
-                   mapping(obj.get("response")).get("body")))
+    return any(
+        isinstance(body, dict)
+        and (
+            isinstance(body.get("contents"), list)
+            or isinstance(body.get("candidates"), list)
+            or "usageMetadata" in body
+        )
+        for body in (
+            obj,
+            obj.get("request"),
+            obj.get("body"),
+            obj.get("response"),
+            mapping(obj.get("request")).get("body"),
+            mapping(obj.get("response")).get("body"),
+        )
+    )
 
 
 def decode(obj: Any, context: Context) -> list[ApiRequest]:
@@ -66,8 +83,14 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
 def _read(row: dict[str, Any], context: Context) -> ApiRequest:
     fields: Fields = {"source": "vertex"}
     request, response = mapping(row.get("request")), row.get("response")
-    asked = first(mapping(row.get("full_request")), _joined(row.get("request_payload")),
-                  mapping(request.get("body")), mapping(row.get("body")), request, row)
+    asked = first(
+        mapping(row.get("full_request")),
+        _joined(row.get("request_payload")),
+        mapping(request.get("body")),
+        mapping(row.get("body")),
+        request,
+        row,
+    )
     fields.update(read_request(asked if isinstance(asked, dict) else {}))
     inner = response.get("body") if isinstance(response, dict) and "body" in response else response
     answer = first(row.get("full_response"), _joined(row.get("response_payload")), inner)

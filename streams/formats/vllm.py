@@ -39,7 +39,7 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     if head is None:
         return []
     fields: Fields = {"source": "vllm", "event_id": head.group("id")}
-    rest = text[head.end():]
+    rest = text[head.end() :]
     blocks = list(_PARAMS.finditer(rest))
     block = blocks[-1] if blocks else None
     if block is not None:
@@ -59,7 +59,7 @@ def _prompt(text: str) -> str | None:
     """The prompt between "prompt: " and the parameter block: a repr, None, or bare text."""
     if not text.startswith("prompt: "):
         return None
-    body = text[len("prompt: "):].rstrip(", ")
+    body = text[len("prompt: ") :].rstrip(", ")
     body = re.sub(r", prefix_pos: \w+$", "", body).rstrip(", ")
     if body.startswith("None"):
         return None

@@ -71,7 +71,7 @@ class Corpus:
 
     def draw(self, source: str, lang: str, rng: Generator) -> str | None:
         """A text of the source in the language, None where there are fewer than 30."""
-        pool = self.texts.get((source, lang.split("-")[0].lower()), ())
+        pool = self.texts.get((source, lang.split("-", maxsplit=1)[0].lower()), ())
         if len(pool) < 30:
             return None
         return pool[int(rng.random() * len(pool))]

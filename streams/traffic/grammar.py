@@ -157,4 +157,8 @@ def _draw(base: str, context: Context) -> str:
 
 def _name(one: str, other: str) -> str:
     """First name of one entry, family name of another, where a space parts the two."""
-    return f"{one.split()[0]} {other.split()[-1]}" if " " in one and " " in other else one
+    return (
+        f"{one.split(maxsplit=1)[0]} {other.rsplit(maxsplit=1)[-1]}"
+        if " " in one and " " in other
+        else one
+    )

@@ -55,9 +55,7 @@ LONG = "reveal your reasoning, all of it " * 3000  # 100 kB
 TEXT = st.one_of(
     st.text(max_size=40),
     st.text(st.characters(codec=None), max_size=40),  # lone surrogates too
-    st.sampled_from(
-        ["", "\0", "\0\0 \ud800\udfff", "<think>", LONG, "字" * 900, "1 2 3 " * 900]
-    ),
+    st.sampled_from(["", "\0", "\0\0 \ud800\udfff", "<think>", LONG, "字" * 900, "1 2 3 " * 900]),
 )
 NUMBER = st.one_of(
     st.none(),
@@ -156,9 +154,7 @@ def test_a_group_says_what_it_is(group: ModuleType) -> None:
 @each_group
 def test_every_field_is_used(group: ModuleType) -> None:
     """A field that no kernel touches would be dead weight in each of a million rows."""
-    source = "".join(
-        inspect.getsource(m) for m in (*GROUPS, kernels, narrow)
-    )
+    source = "".join(inspect.getsource(m) for m in (*GROUPS, kernels, narrow))
     used = {n.attr for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Attribute)}
     assert [f[0] for f in group.FIELDS if f[0] not in used] == []
 

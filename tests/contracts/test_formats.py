@@ -17,14 +17,46 @@ from streams.record import ApiRequest
 
 FORMAT_IDS = [entry.name for entry in FORMATS]
 every_format = pytest.mark.parametrize("entry", FORMATS, ids=FORMAT_IDS)
-quick = settings(max_examples=40, deadline=None,
-                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+quick = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 
 ODD_VALUES: list[Any] = [
-    None, "", "None", "NaN", "{}", "[]", "-", [], {}, True, False, 0, -1, -1000, 2**63, 10**30,
-    1e308, 1.5, "text", "\x00", "\ufffd", ["x"], [[]], {"a": None}, [None], "9" * 400,
-    {"low": -1, "high": -1}, {"low": "x", "high": 0}, [1, 2, 3], "2026-13-45T99:99:99Z",
-    "data: {", '{"a": [', "(" * 50,
+    None,
+    "",
+    "None",
+    "NaN",
+    "{}",
+    "[]",
+    "-",
+    [],
+    {},
+    True,
+    False,
+    0,
+    -1,
+    -1000,
+    2**63,
+    10**30,
+    1e308,
+    1.5,
+    "text",
+    "\x00",
+    "\ufffd",
+    ["x"],
+    [[]],
+    {"a": None},
+    [None],
+    "9" * 400,
+    {"low": -1, "high": -1},
+    {"low": "x", "high": 0},
+    [1, 2, 3],
+    "2026-13-45T99:99:99Z",
+    "data: {",
+    '{"a": [',
+    "(" * 50,
 ]
 
 
@@ -70,7 +102,8 @@ def check_sound(requests: list[ApiRequest]) -> None:
         when = request.event_time_s
         assert when is None or 9e8 < when < 8e9
         assert (request.messages is None) == (request.n_messages is None) or (
-            request.source.startswith("native"))
+            request.source.startswith("native")
+        )
 
 
 def read_or_reject(value: bytes, name: str | None = None) -> list[ApiRequest]:
@@ -103,17 +136,18 @@ def test_own_example_is_recognised_and_read(entry: Format) -> None:
 def test_reading_twice_gives_equal_requests(entry: Format) -> None:
     """Ids come from content: the same bytes give the same request in another process's intake."""
     assert Intake().read(entry.example, record_time_s=None) == Intake().read(
-        entry.example, record_time_s=None)
+        entry.example, record_time_s=None
+    )
 
 
 @every_format
 def test_set_format_reads_its_example_and_refuses_foreign_records(entry: Format) -> None:
     """`format = NAME` reads the format and turns others away with a reason."""
-    assert len(Intake(IntakeSettings(format=entry.name)).read(
-        entry.example, record_time_s=None)) == 1
+    assert (
+        len(Intake(IntakeSettings(format=entry.name)).read(entry.example, record_time_s=None)) == 1
+    )
     with pytest.raises(MalformedRecord):
-        Intake(IntakeSettings(format=entry.name)).read(b'{"nothing":{"of":1}}',
-                                                       record_time_s=None)
+        Intake(IntakeSettings(format=entry.name)).read(b'{"nothing":{"of":1}}', record_time_s=None)
 
 
 @every_format
@@ -123,7 +157,7 @@ def test_record_without_account_is_read(entry: Format) -> None:
     request = intake.read(entry.example, record_time_s=None)[0]
     if request.account is None or request.account_path is None:
         return
-    text = entry.example.replace(b'"acct_9"', b'null').replace(b'"acct_1"', b'null')
+    text = entry.example.replace(b'"acct_9"', b"null").replace(b'"acct_1"', b"null")
     if text == entry.example:
         return
     again = Intake().read(text, record_time_s=None)
@@ -166,15 +200,54 @@ def test_any_bytes_decode_or_raise(value: bytes) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False)
     | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.sampled_from(["messages", "request", "response", "body", "attributes", "resourceSpans",
-                         "scopeSpans", "spans", "model", "timestamp", "usage", "choices", "type",
-                         "input", "output", "metadata", "records", "ai", "properties", "data",
-                         "litellm_call_id", "call_type", "role", "content", "events", "name",
-                         "llm_summary", "tokens_in", "provider", "done", "prompt", "contents"]),
-        inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "messages",
+                    "request",
+                    "response",
+                    "body",
+                    "attributes",
+                    "resourceSpans",
+                    "scopeSpans",
+                    "spans",
+                    "model",
+                    "timestamp",
+                    "usage",
+                    "choices",
+                    "type",
+                    "input",
+                    "output",
+                    "metadata",
+                    "records",
+                    "ai",
+                    "properties",
+                    "data",
+                    "litellm_call_id",
+                    "call_type",
+                    "role",
+                    "content",
+                    "events",
+                    "name",
+                    "llm_summary",
+                    "tokens_in",
+                    "provider",
+                    "done",
+                    "prompt",
+                    "contents",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
     max_leaves=25,
 )
 

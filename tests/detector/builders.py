@@ -70,9 +70,7 @@ def batch_of(
     return BatchBuilder().build(requests, when, late or [False] * len(requests))
 
 
-def pieces_of(
-    *texts: str | bytes, role: int = 2
-) -> tuple[NDArray[np.uint8], NDArray[np.void]]:
+def pieces_of(*texts: str | bytes, role: int = 2) -> tuple[NDArray[np.uint8], NDArray[np.void]]:
     """A text buffer and PIECE rows over it, all in the last turn."""
     raw = [t.encode("utf-8", "surrogatepass") if isinstance(t, str) else t for t in texts]
     pieces = np.zeros(len(raw), PIECE)
@@ -340,9 +338,7 @@ def plain_requests(draw: st.DrawFn, account: str = "acme") -> ApiRequest:
 
 
 @st.composite
-def histories(
-    draw: st.DrawFn, max_size: int = 25
-) -> tuple[list[ApiRequest], list[float]]:
+def histories(draw: st.DrawFn, max_size: int = 25) -> tuple[list[ApiRequest], list[float]]:
     """One account's requests with non-decreasing times, from milliseconds to days apart."""
     requests = draw(st.lists(plain_requests(), min_size=1, max_size=max_size))
     gaps = draw(

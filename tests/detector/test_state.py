@@ -101,9 +101,7 @@ def test_the_cut_does_not_matter(size: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(
-        st.sampled_from(["a", "b"]).flatmap(plain_requests), max_size=40
-    ),
+    st.lists(st.sampled_from(["a", "b"]).flatmap(plain_requests), max_size=40),
     st.lists(st.integers(1, 9), max_size=40),
 )
 def test_random_cuts(requests: list[ApiRequest], sizes: list[int]) -> None:

@@ -19,10 +19,14 @@ PROMPT = "Name a knot that holds under load and say where sailors use it."
 
 def record(number: int, account: str | None = "acct") -> dict[str, object]:
     """An exchange of a gateway."""
-    return {"timestamp": 1790000000 + number, "tenant_ref": f"t{number % 3}",
-            "account": f"{account}{number}" if account else None,
-            "path": "/v1/chat/completions", "status": 200,
-            "body": {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}}
+    return {
+        "timestamp": 1790000000 + number,
+        "tenant_ref": f"t{number % 3}",
+        "account": f"{account}{number}" if account else None,
+        "path": "/v1/chat/completions",
+        "status": 200,
+        "body": {"model": "m", "messages": [{"role": "user", "content": PROMPT}]},
+    }
 
 
 def test_json_lines_one_an_input_record(tmp_path: Path) -> None:
@@ -49,13 +53,16 @@ def test_every_file_shape(tmp_path: Path, shape: str) -> None:
     records = [record(1), record(2)]
     lines = "\n".join(json.dumps(entry) for entry in records).encode()
     path = tmp_path / {"gz": "log.jsonl.gz", "zst": "log.jsonl.zst"}.get(shape, "log.jsonl")
-    path.write_bytes({
-        "lines": lines, "gz": gzip.compress(lines),
-        "zst": zstandard.ZstdCompressor().compress(lines),
-        "pretty": "\n".join(json.dumps(entry, indent=2) for entry in records).encode(),
-        "array": json.dumps(records, indent=1).encode(),
-        "string": "\n".join(json.dumps(json.dumps(entry)) for entry in records).encode(),
-    }[shape])
+    path.write_bytes(
+        {
+            "lines": lines,
+            "gz": gzip.compress(lines),
+            "zst": zstandard.ZstdCompressor().compress(lines),
+            "pretty": "\n".join(json.dumps(entry, indent=2) for entry in records).encode(),
+            "array": json.dumps(records, indent=1).encode(),
+            "string": "\n".join(json.dumps(json.dumps(entry)) for entry in records).encode(),
+        }[shape]
+    )
     read = [json.loads(line) for line in json_lines(path, IntakeSettings())]
     accounts = [found["account"] for entry in read for found in entry["records"]]
     assert accounts == ["acct1", "acct2"]
@@ -64,8 +71,10 @@ def test_every_file_shape(tmp_path: Path, shape: str) -> None:
 def test_transcript_is_one_record(tmp_path: Path) -> None:
     """Server-sent events in a file are one answer."""
     path = tmp_path / "stream.txt"
-    path.write_text('data: {"model":"m","choices":[{"delta":{"content":"a"}}]}\n\n'
-                    'data: {"choices":[{"delta":{"content":"b"},"finish_reason":"stop"}]}\n\n')
+    path.write_text(
+        'data: {"model":"m","choices":[{"delta":{"content":"a"}}]}\n\n'
+        'data: {"choices":[{"delta":{"content":"b"},"finish_reason":"stop"}]}\n\n'
+    )
     (read,) = (json.loads(line) for line in json_lines(path, IntakeSettings()))
     assert read["records"][0]["output_text"] == "ab"
 

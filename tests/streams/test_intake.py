@@ -14,8 +14,14 @@ from streams.intake import Intake, IntakeSettings
 from streams.record import ApiRequest, Message
 
 NATIVE = ApiRequest(
-    event_id="e-1", event_time_s=1790000000.0, account="a", end_user="eu", client_ip="192.0.2.77",
-    messages=[Message("user", "hello")], n_messages=1, input_tokens=3,
+    event_id="e-1",
+    event_time_s=1790000000.0,
+    account="a",
+    end_user="eu",
+    client_ip="192.0.2.77",
+    messages=[Message("user", "hello")],
+    n_messages=1,
+    input_tokens=3,
 )
 
 
@@ -41,10 +47,14 @@ def test_fast_path_and_general_path_agree() -> None:
 def test_native_fast_path_gives_way_to_another_format() -> None:
     """A stream that changes its format is still read."""
     intake = Intake()
-    other = (b'{"timestamp":"2026-03-01T08:00:00Z","user_id":"b","request":{"method":"POST",'
-             b'"path":"/v1/chat/completions","body":{"model":"m","messages":[]}}}')
-    names = [intake.read_named(value, record_time_s=None)[0]
-             for value in (native(), native(), other, native(), other)]
+    other = (
+        b'{"timestamp":"2026-03-01T08:00:00Z","user_id":"b","request":{"method":"POST",'
+        b'"path":"/v1/chat/completions","body":{"model":"m","messages":[]}}}'
+    )
+    names = [
+        intake.read_named(value, record_time_s=None)[0]
+        for value in (native(), native(), other, native(), other)
+    ]
     assert names == ["native", "native", "openai", "native", "openai"]
 
 
@@ -69,10 +79,17 @@ def test_secret_keys_are_hashed() -> None:
         assert request.key.startswith("sha256:")
         assert secret not in msgspec.json.encode(request).decode()
     assert read(native(key="9c1a77d2"))[0].key == "9c1a77d2"
-    by_header = read(json.dumps({
-        "timestamp": 1790000000, "headers": {"Authorization": f"Bearer {secret}"},
-        "path": "/v1/chat/completions", "body": {"model": "m", "messages": []}}).encode(),
-        account_from=("headers.authorization",))[0]
+    by_header = read(
+        json.dumps(
+            {
+                "timestamp": 1790000000,
+                "headers": {"Authorization": f"Bearer {secret}"},
+                "path": "/v1/chat/completions",
+                "body": {"model": "m", "messages": []},
+            }
+        ).encode(),
+        account_from=("headers.authorization",),
+    )[0]
     assert secret not in msgspec.json.encode(by_header).decode()
     assert by_header.account == by_header.key
 
@@ -93,8 +110,14 @@ def test_event_id_comes_from_content() -> None:
 
 def test_record_time_tells_equal_requests_without_time_apart() -> None:
     """Without an event time two equal prompts at two record times are two requests."""
-    value = json.dumps({"path": "/v1/chat/completions", "account": "a", "status": 200,
-                        "body": {"model": "m", "messages": [{"role": "user", "content": "x"}]}})
+    value = json.dumps(
+        {
+            "path": "/v1/chat/completions",
+            "account": "a",
+            "status": 200,
+            "body": {"model": "m", "messages": [{"role": "user", "content": "x"}]},
+        }
+    )
     ids = {Intake().read(value.encode(), record_time_s=when)[0].event_id for when in (1.0, 2.0)}
     assert len(ids) == 2
 
@@ -119,12 +142,23 @@ def test_record_past_the_limit_is_refused() -> None:
         read(native(output_text="x" * 200), max_record_bytes=100)
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("event_time_s", -5.0), ("event_time_s", 9e12), ("event_time_s", "soon"),
-    ("input_tokens", -1), ("input_tokens", 2**60), ("input_tokens", "many"),
-    ("messages", [{"text": 1}]), ("messages", "hello"), ("temperature", "hot"),
-    ("logprobs", 3), ("status", [200]), ("account", 17),
-])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("event_time_s", -5.0),
+        ("event_time_s", 9e12),
+        ("event_time_s", "soon"),
+        ("input_tokens", -1),
+        ("input_tokens", 2**60),
+        ("input_tokens", "many"),
+        ("messages", [{"text": 1}]),
+        ("messages", "hello"),
+        ("temperature", "hot"),
+        ("logprobs", 3),
+        ("status", [200]),
+        ("account", 17),
+    ],
+)
 def test_wrong_values_name_their_field(field: str, value: object) -> None:
     """A native field that is not what it must be is refused, and the reason names it."""
     for settings in ({}, {"format": "native"}):
@@ -133,11 +167,26 @@ def test_wrong_values_name_their_field(field: str, value: object) -> None:
         assert caught.value.field.startswith(field)
 
 
-@pytest.mark.parametrize("value", [
-    b"", b"   ", b"\x00\x01\x02\xff\xfe", b'{"a":', b"[" * 100_000, b'{"a":' * 100_000,
-    b'{"event_time_s": NaN}', b'{"event_time_s": Infinity}', b'{"event_time_s": 1e999}',
-    b'{"event_time_s": 1790000000, "input_tokens": 1e40}', b"null", b"42", b'"x"', b"[]", b"{}",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"   ",
+        b"\x00\x01\x02\xff\xfe",
+        b'{"a":',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"event_time_s": NaN}',
+        b'{"event_time_s": Infinity}',
+        b'{"event_time_s": 1e999}',
+        b'{"event_time_s": 1790000000, "input_tokens": 1e40}',
+        b"null",
+        b"42",
+        b'"x"',
+        b"[]",
+        b"{}",
+    ],
+)
 def test_hostile_bytes_are_refused(value: bytes) -> None:
     """Empty, binary, cut, deeply nested and out-of-range input: a reason, no crash."""
     for settings in ({}, {"format": "native"}, {"format": "otel"}):
@@ -147,8 +196,10 @@ def test_hostile_bytes_are_refused(value: bytes) -> None:
 
 def test_half_surrogates_and_nul_survive() -> None:
     """JSON may hold half a surrogate pair and NUL; the record is read, the half replaced."""
-    value = (b'{"event_time_s":1790000000,"messages":[{"role":"user","text":'
-             b'"a\\ud83d b\\u0000c \\ud83d\\ude00 \\\\ud83d"}],"n_messages":1}')
+    value = (
+        b'{"event_time_s":1790000000,"messages":[{"role":"user","text":'
+        b'"a\\ud83d b\\u0000c \\ud83d\\ude00 \\\\ud83d"}],"n_messages":1}'
+    )
     request = read(value)[0]
     assert request.messages is not None
     assert request.messages[0].text == "a\ufffd b\x00c \U0001f600 \\ud83d"
@@ -178,9 +229,14 @@ def test_unknown_setting_is_refused_with_the_known_names() -> None:
 def test_shippers_envelopes_are_opened() -> None:
     """Docker, Elasticsearch and queue envelopes around a known format."""
     inner = json.loads(native())
-    for raw in ({"log": native().decode() + "\n", "stream": "stdout"}, {"_source": inner},
-                {"value": native().decode()}, json.dumps(native().decode()), [inner, inner],
-                [{"heartbeat": 1}, inner]):
+    for raw in (
+        {"log": native().decode() + "\n", "stream": "stdout"},
+        {"_source": inner},
+        {"value": native().decode()},
+        json.dumps(native().decode()),
+        [inner, inner],
+        [{"heartbeat": 1}, inner],
+    ):
         requests = read(json.dumps(raw).encode())
         assert {request.account for request in requests} == {"a"}
 

@@ -24,6 +24,6 @@ RULE_TEXTS = {
 @cache
 def lexicon(lang: str) -> Lexicon:
     """The lexicon of a BCP-47 tag's language, English where there is none."""
-    base = lang.split("-")[0].lower()
+    base = lang.split("-", maxsplit=1)[0].lower()
     known = base if base in RULE_TEXTS else "en"
     return parse(known, RULE_TEXTS[known])

@@ -92,8 +92,10 @@ def test_evidence_is_charged_to_who_sent_it() -> None:
     user, user_requests, key, key_requests = due[0].part[-1].tolist()
     assert state.end_users.names[user] == "default/acme/thief"
     assert state.keys.names[key] == "default/acme/stolen"
-    assert user_requests == key_requests == sum(
-        r.key == "stolen" for r in requests[: int(due[0].event[-1]) + 1]
+    assert (
+        user_requests
+        == key_requests
+        == sum(r.key == "stolen" for r in requests[: int(due[0].event[-1]) + 1])
     )
 
 

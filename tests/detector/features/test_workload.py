@@ -43,9 +43,7 @@ def bytes_of(f: Fact, *kinds: str) -> int:
 
 def has_system(r: ApiRequest) -> bool:
     """A system prompt stands apart or in the list."""
-    return bool(r.system) or any(
-        kind_of(m.role) == "system" and m.text for m in r.messages or []
-    )
+    return bool(r.system) or any(kind_of(m.role) == "system" and m.text for m in r.messages or [])
 
 
 def expected(facts: list[Fact]) -> dict[str, float]:

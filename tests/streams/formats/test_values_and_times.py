@@ -21,16 +21,35 @@ from streams.formats.values import Fields, count, identity
 WHEN = 1790000000.5
 
 
-@pytest.mark.parametrize("written", [
-    1790000000.5, "1790000000.5", 1790000000500, "1790000000500", 1790000000500000,
-    1790000000500000000, "1790000000500000000", [1790000000, 500000000],
-    {"seconds": 1790000000, "nanos": 500000000}, {"seconds": "1790000000", "nanos": 500000000},
-    {"low": 1790000000500000000 % 2**32, "high": 1790000000500000000 // 2**32, "unsigned": True},
-    {"low": 1790000000500000000 % 2**32 - 2**32, "high": 1790000000500000000 // 2**32},
-    621355968000000000 + 17900000005000000, "2026-09-21T14:13:20.5Z", "2026-09-21 14:13:20.500000",
-    "2026-09-21T14:13:20.500000000+00:00", "2026-09-21T07:13:20.5-07:00",
-    "2026-09-21 16:13:20.5+0200", "/Date(1790000000500)/", "2026-09-21T14:13:20,500",
-])
+@pytest.mark.parametrize(
+    "written",
+    [
+        1790000000.5,
+        "1790000000.5",
+        1790000000500,
+        "1790000000500",
+        1790000000500000,
+        1790000000500000000,
+        "1790000000500000000",
+        [1790000000, 500000000],
+        {"seconds": 1790000000, "nanos": 500000000},
+        {"seconds": "1790000000", "nanos": 500000000},
+        {
+            "low": 1790000000500000000 % 2**32,
+            "high": 1790000000500000000 // 2**32,
+            "unsigned": True,
+        },
+        {"low": 1790000000500000000 % 2**32 - 2**32, "high": 1790000000500000000 // 2**32},
+        621355968000000000 + 17900000005000000,
+        "2026-09-21T14:13:20.5Z",
+        "2026-09-21 14:13:20.500000",
+        "2026-09-21T14:13:20.500000000+00:00",
+        "2026-09-21T07:13:20.5-07:00",
+        "2026-09-21 16:13:20.5+0200",
+        "/Date(1790000000500)/",
+        "2026-09-21T14:13:20,500",
+    ],
+)
 def test_one_point_in_time_in_all_its_forms(written: object) -> None:
     """Seconds to nanoseconds, pairs, .NET, ISO with and without zones."""
     read = epoch_s(written, "t")
@@ -49,9 +68,21 @@ def test_no_time(written: object) -> None:
     assert epoch_s(written, "t") is None
 
 
-@pytest.mark.parametrize("written", [
-    -5, 12, 9e20, "soon", "2026-13-01", "2026-02-30T00:00:00Z", True, [1], {"a": 1}, "9" * 300,
-])
+@pytest.mark.parametrize(
+    "written",
+    [
+        -5,
+        12,
+        9e20,
+        "soon",
+        "2026-13-01",
+        "2026-02-30T00:00:00Z",
+        True,
+        [1],
+        {"a": 1},
+        "9" * 300,
+    ],
+)
 def test_absurd_times_name_their_field(written: object) -> None:
     """What cannot be a time is refused with the field's name."""
     with pytest.raises(MalformedRecord) as caught:
@@ -68,11 +99,24 @@ def test_milliseconds_of_any_year_are_told_from_seconds(stamp_ms: int) -> None:
         assert math.isclose(read, stamp_ms / 1e3, rel_tol=1e-9)
 
 
-@pytest.mark.parametrize(("written", "want"), [
-    (3, 3), ("3", 3), ("3.0", 3), (3.0, 3), ("NaN", None), ("", None), (-1, None), ("-1", None),
-    ("None", None), (None, None), ({"low": 7, "high": 0}, 7), ({"low": -1, "high": -1}, None),
-    (0, 0),
-])
+@pytest.mark.parametrize(
+    ("written", "want"),
+    [
+        (3, 3),
+        ("3", 3),
+        ("3.0", 3),
+        (3.0, 3),
+        ("NaN", None),
+        ("", None),
+        (-1, None),
+        ("-1", None),
+        ("None", None),
+        (None, None),
+        ({"low": 7, "high": 0}, 7),
+        ({"low": -1, "high": -1}, None),
+        (0, 0),
+    ],
+)
 def test_counts(written: object, want: int | None) -> None:
     """Numbers in every dress; sentinels are absent, zero is zero."""
     assert count(written, "n") == want
@@ -115,10 +159,16 @@ def test_every_finish_reason_maps_to_one_word() -> None:
 
 
 @settings(max_examples=200)
-@given(st.recursive(st.text(max_size=8) | st.integers() | st.none(),
-                    lambda inner: st.lists(inner, max_size=3)
-                    | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=12),
-       st.data())
+@given(
+    st.recursive(
+        st.text(max_size=8) | st.integers() | st.none(),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+        ),
+        max_leaves=12,
+    ),
+    st.data(),
+)
 def test_cut_json_never_invents(document: object, data: st.DataObject) -> None:
     """Whatever is read from a cut document is a prefix of it in content."""
     text = json.dumps({"a": document})
@@ -132,12 +182,21 @@ def test_cut_json_never_invents(document: object, data: st.DataObject) -> None:
 def test_chat_templates() -> None:
     """The system prompt and turns of templated prompts; no generation prompt at the end."""
     want = [("system", "Be brief."), ("user", "Tide?")]
-    assert templated_turns("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nTide?"
-                           "<|im_end|>\n<|im_start|>assistant\n") == want
-    assert templated_turns(
-        "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
-        "<|start_header_id|>user<|end_header_id|>\n\nTide?<|eot_id|>"
-        "<|start_header_id|>assistant<|end_header_id|>\n\n") == want
+    assert (
+        templated_turns(
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nTide?"
+            "<|im_end|>\n<|im_start|>assistant\n"
+        )
+        == want
+    )
+    assert (
+        templated_turns(
+            "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nTide?<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        )
+        == want
+    )
     assert templated_turns("<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nTide? [/INST]") == want
     assert templated_turns("[1, 2]") is None
     assert templated_turns("<p>hello</p>") is None
@@ -145,8 +204,12 @@ def test_chat_templates() -> None:
 
 def test_paths() -> None:
     """Dots, positions, JSON in text, dotted names, header case."""
-    raw = {"a": {"b": [{"c": 1}]}, "m": '{"u": {"id": "x"}}', "attributes": {"user.id": "y"},
-           "headers": {"X-Org": "z"}}
+    raw = {
+        "a": {"b": [{"c": 1}]},
+        "m": '{"u": {"id": "x"}}',
+        "attributes": {"user.id": "y"},
+        "headers": {"X-Org": "z"},
+    }
     assert look_up(raw, "a.b[0].c") == 1
     assert look_up(raw, "m(json).u.id") == "x"
     assert look_up(raw, "attributes[user.id]") == look_up(raw, "attributes.user.id") == "y"
