@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detector import kernels
-from detector.assessment import Assessment, Concentration, CueHit, Harvest, Scope
+from detector.assessment import (
+    Assessment,
+    Concentration,
+    CueHit,
+    GroupEvidence,
+    Harvest,
+    Scope,
+)
 from detector.entities import EXEMPLARS, EntityTable
-from detector.features import FEATURE_NAMES
+from detector.features import FEATURE_NAMES, frames
+from detector.features.part import read_part
 from detector.outputs import ScoreRow
-from detector.scorer import Scorer
+from detector.scorer import Scorer, log_odds
 from detector.state import Due, PartitionState
 from streams.batch import EVENT_ID_BYTES, RequestBatch
 from streams.record import ApiRequest
 
 NARROW_SCOPES: tuple[Scope, Scope] = ("end_user", "key")
+Groups = tuple[GroupEvidence, ...]
 _COVERAGE = FEATURE_NAMES.index("coverage")
 
 
@@ -27,22 +37,63 @@ class Scored:
 
     Attributes:
         scores, p_values: shape (d,), of the due account rows.
+        judged: float32, shape (d, N_FEATURES): the vector that each score rests on.
+        frame_gain: float64, shape (d,): log-odds that the look at the hot frame adds, 0 if none.
         narrow_scores, narrow_p_values: shape (m,), of the due keys and end users.
     """
 
     scores: NDArray[np.float32]
     p_values: NDArray[np.float64]
+    judged: NDArray[np.float32]
+    frame_gain: NDArray[np.float64]
     narrow_scores: NDArray[np.float32]
     narrow_p_values: NDArray[np.float64]
 
 
 def score_due(scorer: Scorer, due: Due) -> Scored:
-    """Scores the due rows, accounts and narrower entities in one run of the graph."""
-    both = np.concatenate([due.vectors, due.narrow_vectors])
-    scores = scorer.probabilities(scorer.impute(both))
-    p_values = scorer.p_values(scores)
-    d = len(due.vectors)
-    return Scored(scores[:d], p_values[:d], scores[d:], p_values[d:])
+    """Scores the due rows, accounts and narrower entities."""
+    scores, judged, gain = look_twice(scorer, due.rows, due.vectors)
+    narrow = scorer.probabilities(scorer.impute(due.narrow_vectors))
+    return Scored(
+        scores, scorer.p_values(scores), judged, gain, narrow, scorer.p_values(narrow)
+    )
+
+
+def look_twice(
+    scorer: Scorer, rows: NDArray[np.void], vectors: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+    """Scores accounts as a whole and by their hot frame (`features.part`); the larger counts.
+
+    Returns:
+        scores, shape (d,); the vectors they rest on, shape (d, N_FEATURES); and the log-odds that
+        the second look adds, shape (d,).
+    """
+    part = np.empty_like(vectors)
+    there = read_part(rows, part)
+    looks = scorer.probabilities(scorer.impute(np.concatenate([vectors, part[there]])))
+    scores, judged = looks[: len(rows)].copy(), vectors.copy()
+    at = np.flatnonzero(there)
+    second = looks[len(rows) :]
+    better = second > scores[at]
+    gain = np.zeros(len(rows))
+    gain[at[better]] = log_odds(second[better]) - log_odds(scores[at[better]])
+    scores[at[better]] = second[better]
+    judged[at[better]] = part[at[better]]
+    return scores, judged, gain
+
+
+def credit_frame(groups: Groups, gain: float) -> Groups:
+    """The groups with what the look at the hot frame adds credited to "frames".
+
+    Many new items under one reused frame are behaviour, not wording: the second group that a
+    throttle needs.
+    """
+    if not gain > 0.0:
+        return groups
+    return tuple(
+        GroupEvidence(g.name, True, gain, g.readings) if g.name == frames.NAME else g
+        for g in groups
+    )
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -51,8 +102,7 @@ def split_name(name: str) -> tuple[str, str]:
     return tenant, account
 
 
-@dataclass(frozen=True, slots=True)
-class EntityName:
+class EntityName(msgspec.Struct, frozen=True):
     """Tenant, account, scope and id of an entity."""
 
     tenant: str
@@ -92,12 +142,12 @@ def score_row(
 
 
 def assess_account(
-    state: PartitionState, scorer: Scorer, batch: RequestBatch, due: Due, scored: Scored, i: int
+    state: PartitionState, batch: RequestBatch, due: Due, scored: Scored, i: int, groups: Groups
 ) -> Assessment:
     """The assessment of due account row `i`."""
     tenant, account = split_name(state.accounts.names[due.index[i]] or "")
     return account_assessment(
-        state, scorer, due.rows[i], due.vectors[i], due.part[i], tenant, account,
+        state, groups, due.rows[i], due.vectors[i], due.part[i], tenant, account,
         at_s=float(batch.events["time_s"][due.event[i]]),
         cue=bool(due.why[i] == kernels.CUE),
         score=float(scored.scores[i]),
@@ -107,7 +157,7 @@ def assess_account(
 
 def account_assessment(
     state: PartitionState,
-    scorer: Scorer,
+    groups: Groups,
     row: np.void,
     vector: NDArray[np.float32],
     part: NDArray[np.int64],
@@ -137,7 +187,7 @@ def account_assessment(
         score=score,
         p_value=p_value,
         cue_score=float(row["cue_best"]),
-        groups=scorer.explain(vector),
+        groups=groups,
         cues=_cue_hits(row),
         exemplars=_exemplars(row),
         harvest=Harvest(
@@ -150,7 +200,7 @@ def account_assessment(
 
 
 def assess_narrow(
-    state: PartitionState, scorer: Scorer, batch: RequestBatch, due: Due, scored: Scored, j: int
+    state: PartitionState, batch: RequestBatch, due: Due, scored: Scored, j: int, groups: Groups
 ) -> Assessment:
     """The assessment of due narrow row `j`, a key or an end user."""
     row = due.narrow_rows[j]
@@ -171,7 +221,7 @@ def assess_narrow(
         score=float(scored.narrow_scores[j]),
         p_value=float(scored.narrow_p_values[j]),
         cue_score=float(row["cue_best"]),
-        groups=scorer.explain(due.narrow_vectors[j]),
+        groups=groups,
         cues=_cue_hits(row),
         exemplars=(),
         harvest=Harvest(int(row["new_pieces"]), int(row["taken_tokens"]) or None, None),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 Scope = Literal["end_user", "key", "account", "organisation"]
 """Where a verdict applies, from narrow to wide."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureReading:
+class FeatureReading(msgspec.Struct, frozen=True):
     """One feature of an entity beside the range that 90 % of benign accounts fall in."""
 
     name: str
@@ -19,8 +20,7 @@ class FeatureReading:
     benign_high: float
 
 
-@dataclass(frozen=True, slots=True)
-class GroupEvidence:
+class GroupEvidence(msgspec.Struct, frozen=True):
     """What one feature group says.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from streams.record import ApiRequest
 
 
@@ -10,7 +12,8 @@ class RecentIds:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._ids: dict[str, None] = {}
+        self._ids: set[str] = set()
+        self._order: deque[str] = deque()  # a dict alone would search for its oldest entry
 
     def seen(self, request: ApiRequest) -> bool:
         """Whether the id came before under the same account; remembers it otherwise."""
@@ -18,7 +21,8 @@ class RecentIds:
         ids = self._ids
         if name in ids:
             return True
-        ids[name] = None
+        ids.add(name)
+        self._order.append(name)
         if len(ids) > self._size:
-            del ids[next(iter(ids))]
+            ids.remove(self._order.popleft())
         return False

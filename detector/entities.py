@@ -7,13 +7,14 @@ snapshot. Rows are found by the 64-bit identity of their name; the name itself i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.features import GROUPS
 from detector.features.narrow import NARROW_ROW
+from detector.identity_index import IdentityIndex
 from streams.batch import EVENT_ID_BYTES
 
 RING = 128
@@ -48,7 +49,7 @@ class EntityTable:
     def __init__(self, dtype: np.dtype[np.void], capacity: int = 64) -> None:
         self.rows: NDArray[np.void] = np.zeros(capacity, dtype)
         self.names: list[str | None] = []
-        self._index: dict[int, int] = {}
+        self._index = IdentityIndex()
         self._free: list[int] = []
 
     def __len__(self) -> int:
@@ -56,14 +57,31 @@ class EntityTable:
 
     def find(self, identity: int) -> int | None:
         """Row of an identity, or None."""
-        return self._index.get(identity)
+        at = int(self._index.find(np.array([identity], np.uint64))[0])
+        return None if at < 0 else at
 
     def row_of(self, identity: int, name: str) -> int:
         """Row of an identity, made if it is new."""
-        at = self._index.get(identity)
-        if at is None:
-            at = self._index[identity] = self._new(name)
-        return at
+        return int(self.rows_of(np.array([identity], np.uint64), lambda _: name)[0])
+
+    def rows_of(
+        self, identities: NDArray[np.uint64], name_of: Callable[[int], str]
+    ) -> NDArray[np.int64]:
+        """Rows of identities, shape (n,), -1 for identity 0.
+
+        New ones are made in order; `name_of(i)` is the name of the i-th.
+        """
+        out = self._index.find(identities)
+        made: dict[int, int] = {}
+        for i in np.flatnonzero((out < 0) & (identities != 0)).tolist():
+            identity = int(identities[i])
+            at = made.get(identity)
+            if at is None:
+                at = made[identity] = self._new(name_of(i))
+            out[i] = at
+        if made:
+            self._index.add(np.array([*made], np.uint64), np.array([*made.values()], np.int64))
+        return out
 
     def _new(self, name: str) -> int:
         if self._free:
@@ -86,19 +104,17 @@ class EntityTable:
     def evict_idle(self, before_s: float) -> int:
         """Drops rows whose last event is older than `before_s`; returns how many."""
         old = self.idle(before_s)
-        gone = set(old)
-        if gone:
-            self._index = {k: v for k, v in self._index.items() if v not in gone}
+        if old:
+            self._index.drop(np.array(old, np.int64))
             for i in reversed(old):
                 self.names[i] = None
                 self.rows[i] = np.zeros((), self.rows.dtype)
                 self._free.append(i)
-        return len(gone)
+        return len(old)
 
     def items(self) -> Iterator[tuple[str, int]]:
         """(name, row index) of every entity, by name: the canonical order."""
-        pairs = ((self.names[i], i) for i in self._index.values())
-        return iter(sorted((name, i) for name, i in pairs if name is not None))
+        return iter(sorted((name, i) for i, name in enumerate(self.names) if name is not None))
 
     def digest(self) -> str:
         """sha256 over names and row bytes in canonical order; equal state, equal digest."""

@@ -30,7 +30,7 @@ FEATURE_WORDS: Final[dict[str, str]] = {
     "distinct_share": "share of prompts never asked before",
     "near_duplicate_share": "share of prompts nearly equal to a recent one",
     "frame_share": "share of the text that is the same frame each time",
-    "opening_share": "share of prompts with the most used opening",
+    "opening_share": "share of prompts with the most used opening or closing words",
     "slot_sweep": "new items put into one and the same frame",
     "item_tokens": "length of the items inside the frame",
     "piece_tokens": "length of the prompts",

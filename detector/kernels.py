@@ -12,7 +12,17 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detector.entities import EXEMPLARS, RING, SYSTEM_RING
-from detector.features import clients, diversity, frames, harvest, intent, narrow, rate, workload
+from detector.features import (
+    clients,
+    diversity,
+    frames,
+    harvest,
+    intent,
+    narrow,
+    rate,
+    template,
+    workload,
+)
 from detector.features.intent import CUE_PROBABILITY, sigmoid
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, GRADE
@@ -184,7 +194,7 @@ def apply_events(
     sample: NDArray[np.uint64],
     n_sample: NDArray[np.int32],
     n_tokens: NDArray[np.int32],
-    opening: NDArray[np.uint64],
+    edges: NDArray[np.uint64],
     tag: NDArray[np.bool_],
     due_rows: NDArray[np.void],
     due_event: NDArray[np.int32],
@@ -231,7 +241,7 @@ def apply_events(
             role = pieces[p].role
             a = slot[p]
             if role == SYSTEM and a >= 0:
-                intent.update_system(row, w, logits[a])
+                template.update_system(row, w, logits[a])
             if role == ASSISTANT or pieces[p].last_turn == 0 or role != USER:
                 continue
             user_bytes += float(pieces[p].stop - pieces[p].start)
@@ -246,7 +256,7 @@ def apply_events(
             if intent.update_piece(row, w, logits[a], tag[a]):
                 cues += 1
             frames.update_piece(
-                row, opening[a], logits[a, EXTRACTION], e.history == 0 and e.user_turns <= 1
+                row, edges[a], logits[a, EXTRACTION], e.history == 0 and e.user_turns <= 1
             )
             diversity.update_piece(row, w, sample[a], n_sample[a], n_tokens[a], z)
             uses_tags |= tag[a]
@@ -272,7 +282,7 @@ def apply_events(
             for p in range(e.piece0, e.piece1):
                 a = slot[p]
                 if a >= 0 and pieces[p].role == USER and e.answered != 0:
-                    narrow.update_piece(short, ws, logits[a], tag[a], n_tokens[a], opening[a])
+                    narrow.update_piece(short, ws, logits[a], tag[a], n_tokens[a], edges[a, 0])
             narrow.update_event(short, e, ws, fresh, asked, resample, user_bytes)
             if short.requests >= short.next_point:
                 short.next_point = np.uint32(next_point(short.requests))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,8 +105,19 @@ def _agreeing(
     return outside, cues_agree, main_group
 
 
+def score_without(assessment: Assessment, groups: tuple[str, ...]) -> float:
+    """The score with what the named groups speak for extraction taken off its log-odds."""
+    taken = sum(max(g.contribution, 0.0) for g in assessment.groups if g.name in groups)
+    if not taken > 0.0:
+        return assessment.score
+    odds = assessment.score / max(1.0 - assessment.score, 1e-9) * math.exp(-taken)
+    return odds / (1.0 + odds)
+
+
 def _highest_step(policy: Policy, assessment: Assessment, outside: int, groups: int) -> Level:
     reached: Level = "allow"
+    own_score = score_without(assessment, policy.template_groups)
+    watch_score = policy.step("watch").score
     for level in LEVELS[1:]:
         step = policy.step(level)
         holds = (
@@ -113,8 +125,9 @@ def _highest_step(policy: Policy, assessment: Assessment, outside: int, groups: 
             and assessment.score >= step.score
             and assessment.new_pieces >= step.min_new_pieces
             and groups >= step.min_groups
-            # Wording alone never throttles anybody, whatever the policy's numbers say.
-            and (outside > 0 or RANK[level] <= RANK["watch"])
+            # Wording alone never throttles anybody, whatever the policy's numbers say, and a
+            # system prompt, often a framework's, never makes the difference by itself.
+            and (RANK[level] <= RANK["watch"] or (outside > 0 and own_score >= watch_score))
         )
         if holds:
             reached = level

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +25,11 @@ from detector.kernels import FIRST_POINT
 from detector.outputs import FactBatch, Outputs, ScoreRow
 from detector.policy import Policy
 from detector.scorer import Scorer
-from detector.state import PartitionState
+from detector.state import Due, PartitionState
 from detector.verdict_change import VerdictChange
 from detector.verdicts import VerdictBook
 from streams import deadletters
-from streams.batch import BatchBuilder
+from streams.batch import BatchBuilder, RequestBatch
 from streams.clock import PartitionClock
 from streams.deadletters import RatioCap
 from streams.errors import MalformedRecord
@@ -55,7 +57,7 @@ class PartitionSettings:
         keep_quiet_scores: whether scorings of unremarkable accounts are output too.
     """
 
-    intake: IntakeSettings = IntakeSettings()
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
     lateness_s: float = 3600.0
     idle_s: float = 30 * 86_400.0
     recent_ids: int = 100_000
@@ -95,7 +97,7 @@ class Partition:
         requests, record_times = self._read(records, out)
         if requests:
             times, clocks, late = self._tell_time(requests, record_times, out)
-            for a, b in _epochs(clocks):
+            for a, b in self._stretches(times, clocks):
                 self._evict(clocks[a], out)
                 self._apply(requests[a:b], times[a:b], clocks[a:b], late[a:b], out)
         return out
@@ -106,27 +108,34 @@ class Partition:
         """Decodes records; bad ones go to the dead letters, duplicates are dropped and counted."""
         requests: list[ApiRequest] = []
         record_times: list[float] = []
+        read, seen, good = self._intake.read, self._recent.seen, 0
         for record in records:
-            at = _record_time(record)
+            problem: MalformedRecord | None = None
+            if isinstance(record, FileRecord):
+                at, problem = record.time_s, record.problem
+            else:
+                at = record.timestamp_s
             try:
-                problem = getattr(record, "problem", None)
                 if problem is not None:
                     raise problem
-                found = self._intake.read(record.value, record_time_s=at)
+                found = read(record.value, record_time_s=at)
             except MalformedRecord as error:
                 out.dead_letters.append(_dead_letter(record, error))
                 out.counts["dead_letters"] += 1
+                self._cap.good(good)
                 self._cap.bad(error)
+                good = 0
                 continue
-            self._cap.good()
+            good += 1
             if not found:
                 out.counts["empty_records"] += 1
             for request in found:
-                if self._recent.seen(request):
+                if seen(request):
                     out.counts["duplicates"] += 1
                     continue
                 requests.append(request)
                 record_times.append(math.nan if at is None else at)
+        self._cap.good(good)
         out.counts["records"] += len(records)
         out.counts["requests"] += len(requests)
         return requests, record_times
@@ -146,6 +155,16 @@ class Partition:
         out.counts["without_time"] += int(np.isnan(told).sum())
         return times, np.maximum(clocked.clock_s, 0.0), clocked.late
 
+    def _stretches(
+        self, times: NDArray[np.float64], clocks: NDArray[np.float64]
+    ) -> list[tuple[int, int]]:
+        """Where to cut a batch so that what is idle at the start of an epoch is dropped there."""
+        epoch = int(clocks[-1] // EPOCH_S)
+        before_s = epoch * EPOCH_S - self._settings.idle_s
+        if epoch > self._epoch and times.min() >= before_s and not self.state.any_idle(before_s):
+            self._epoch = epoch  # nothing will be idle: the batch stays whole
+        return _epochs(clocks) if epoch > self._epoch else [(0, len(clocks))]
+
     def _evict(self, clock_s: float, out: Outputs) -> None:
         epoch = int(clock_s // EPOCH_S)
         if epoch > self._epoch:
@@ -164,27 +183,46 @@ class Partition:
         batch = self._builder.build(requests, times, late)
         out.counts["unattributed"] += int((batch.events["account"] == 0).sum())
         due = self.state.apply(batch, self._cues)
-        scored = assess.score_due(self._scorer, due)
-        order = sorted(
-            [(int(e), 1, i) for i, e in enumerate(due.event)]
-            + [(int(e), 0, j) for j, e in enumerate(due.narrow_event)]
-        )
-        for event, whole, i in order:
-            request = batch.requests[event]
-            name = assess.entity_of(self.state, request, due, whole=bool(whole), at=i)
-            row = assess.score_row(name, batch, due, scored, whole=bool(whole), at=i)
-            if self._matters(row):
-                make = assess.assess_account if whole else assess.assess_narrow
-                found = make(self.state, self._scorer, batch, due, scored, i)
-                self._judge(found, float(clocks[event]), request.organisation, out)
-                out.scores.append(row)
-            elif whole and self._settings.keep_quiet_scores:
-                out.scores.append(row)
+        self._judge_due(batch, due, clocks, out)
         if self._settings.keep_facts:
             new = np.bincount(batch.pieces["event"], weights=due.new, minlength=len(batch))
             out.facts.append(FactBatch(requests, times, new.astype(np.int64)))
         if len(clocks):
             self._tell(self.verdicts.expire(float(clocks[-1])), None, out)
+
+    def _judge_due(
+        self, batch: RequestBatch, due: Due, clocks: NDArray[np.float64], out: Outputs
+    ) -> None:
+        """Scores all due rows at once, then judges them in log order."""
+        scored = assess.score_due(self._scorer, due)
+        order = sorted(
+            [(e, True, i) for i, e in enumerate(due.event.tolist())]
+            + [(e, False, j) for j, e in enumerate(due.narrow_event.tolist())],
+            key=itemgetter(0, 1, 2),
+        )
+        rows, looks = [], []
+        for event, whole, i in order:
+            looks.append(scored.judged[i] if whole else due.narrow_vectors[i])
+            name = assess.entity_of(self.state, batch.requests[event], due, whole=whole, at=i)
+            rows.append(assess.score_row(name, batch, due, scored, whole=whole, at=i))
+        likely = [k for k, row in enumerate(rows) if self._matters(row)]
+        vectors = [looks[k] for k in likely]
+        explained = dict(zip(likely, self._explain(vectors), strict=True))
+        for k, ((event, whole, i), row) in enumerate(zip(order, rows, strict=True)):
+            if self._matters(row):  # a verdict may have changed since
+                groups = explained.get(k) or self._explain([looks[k]])[0]
+                if whole:
+                    groups = assess.credit_frame(groups, float(scored.frame_gain[i]))
+                make = assess.assess_account if whole else assess.assess_narrow
+                found = make(self.state, batch, due, scored, i, groups)
+                organisation = batch.requests[event].organisation
+                self._judge(found, float(clocks[event]), organisation, out)
+                out.scores.append(row)
+            elif whole and self._settings.keep_quiet_scores:
+                out.scores.append(row)
+
+    def _explain(self, vectors: list[NDArray[np.float32]]) -> list[assess.Groups]:
+        return self._scorer.explain(np.array(vectors)) if vectors else []
 
     def _matters(self, row: ScoreRow) -> bool:
         """Whether a scoring can change any verdict: only then it is explained and judged."""
@@ -221,7 +259,7 @@ class Partition:
         vectors = np.empty((len(index), N_FEATURES), np.float32)
         rows = self.state.accounts.rows[index]
         read_features(rows, vectors)
-        scores = self._scorer.probabilities(self._scorer.impute(vectors))
+        scores, judged, gain = assess.look_twice(self._scorer, rows, vectors)
         p_values = self._scorer.p_values(scores)
         parts = self.state.parts(rows)
         for i, name in enumerate(names):
@@ -234,17 +272,14 @@ class Partition:
             )  # fmt: skip
             out.scores.append(row)
             if row.requests >= FIRST_POINT and self._matters(row):
+                groups = assess.credit_frame(self._explain([judged[i]])[0], float(gain[i]))
                 found = assess.account_assessment(
-                    self.state, self._scorer, rows[i], vectors[i], parts[i], tenant, account,
+                    self.state, groups, rows[i], vectors[i], parts[i],
+                    tenant, account,
                     at_s=at_s, cue=False, score=row.score, p_value=row.p_value,
                 )  # fmt: skip
                 self._judge(found, max(self._clock.now_s, at_s), None, out)
         return out
-
-
-def _record_time(record: Record) -> float | None:
-    """The log's own timestamp of a record; a file's is the time it was read with."""
-    return record.timestamp_s if isinstance(record, LogRecord) else record.time_s
 
 
 def _dead_letter(record: Record, error: MalformedRecord) -> deadletters.DeadLetter:
@@ -257,4 +292,4 @@ def _epochs(clocks: NDArray[np.float64]) -> list[tuple[int, int]]:
     """Stretches of a batch within one epoch of the clock: (first, last + 1)."""
     epoch = np.floor(clocks / EPOCH_S)
     cuts = [0, *(np.flatnonzero(np.diff(epoch)) + 1).tolist(), len(clocks)]
-    return list(zip(cuts[:-1], cuts[1:], strict=True))
+    return list(pairwise(cuts))

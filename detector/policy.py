@@ -70,6 +70,7 @@ class Policy(BaseModel):
     alert_from: Literal["watch", "throttle", "restrict", "block"]
     group_contribution: Annotated[float, Field(gt=0)]
     cue_groups: Annotated[tuple[str, ...], Field(strict=False)]  # TOML gives a list
+    template_groups: Annotated[tuple[str, ...], Field(strict=False)]
     calm_points: Annotated[int, Field(ge=1)]
     keep_history_s: Seconds
     cue_watch_score: Share

@@ -61,6 +61,7 @@ class Scorer:
                                    if GROUP_OF[n] == group.NAME], dtype=np.int64))
             for group in GROUPS
         ]  # fmt: skip
+        self._low, self._high = self.card.low.tolist(), self.card.high.tolist()
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
@@ -73,6 +74,9 @@ class Scorer:
             raise ModelError(
                 str(graph), f"the graph cannot be loaded ({error})", _REMEDY
             ) from error
+        asked = self._session.get_inputs()[0]
+        if asked.name != "features" or asked.shape[-1] != len(self.card.features):
+            raise ModelError(str(graph), "the graph does not take the card's features", _REMEDY)
         self.provider = str(self._session.get_providers()[0])
         if not self.provider.startswith("CUDA"):
             if require_gpu:
@@ -103,39 +107,44 @@ class Scorer:
         """
         table = self.card.calibration
         above = len(table) - np.searchsorted(table, scores.astype(np.float64), side="left")
-        result: NDArray[np.float64] = (1.0 + above) / (1.0 + len(table))
+        result: NDArray[np.float64] = np.asarray((1.0 + above) / (1.0 + len(table)), np.float64)
         return result
 
-    def explain(self, vector: NDArray[np.float32]) -> tuple[GroupEvidence, ...]:
-        """What each feature group contributes to one account's log-odds.
+    def explain(self, vectors: NDArray[np.float32]) -> list[tuple[GroupEvidence, ...]]:
+        """What each feature group contributes to each account's log-odds, in one run of the graph.
 
         Args:
-            vector: float32, shape (N_FEATURES,), raw, NaN where unknown.
+            vectors: float32, shape (k, N_FEATURES), raw, NaN where unknown.
+
+        Returns:
+            k tuples, each in the order of the groups.
         """
-        raw = vector[self._columns]
-        inputs = self.impute(vector[None, :])
-        variants = np.repeat(inputs, len(self._groups) + 1, axis=0)
+        raw = vectors[:, self._columns]
+        variants = np.repeat(self.impute(vectors)[:, None, :], len(self._groups) + 1, axis=1)
         for g, (_, columns) in enumerate(self._groups):
-            variants[g + 1, columns] = self.card.median[columns]
-        logits = _logit(self.probabilities(variants))
+            variants[:, g + 1, columns] = self.card.median[columns]
+        runs = self.probabilities(variants.reshape(-1, raw.shape[1]))
+        logits = log_odds(runs).reshape(len(raw), -1)
+        contributions = (logits[:, :1] - logits[:, 1:]).tolist()
         width = np.maximum(self.card.high - self.card.low, 1e-6)
         distance = np.abs(raw - self.card.median) / width
-        out = []
+        out: list[list[GroupEvidence]] = [[] for _ in range(len(raw))]
         for g, (name, columns) in enumerate(self._groups):
-            known = ~np.isnan(raw[columns])
-            order = columns[known][np.argsort(-distance[columns[known]], kind="stable")][:3]
-            readings = tuple(
-                FeatureReading(
-                    self.card.features[i],
-                    float(raw[i]),
-                    float(self.card.low[i]),
-                    float(self.card.high[i]),
+            far = distance[:, columns]
+            known = (~np.isnan(far)).sum(axis=1).tolist()
+            top = columns[np.argsort(-far, axis=1, kind="stable")[:, :3]]  # unknown ones come last
+            values = np.take_along_axis(raw, top, axis=1).tolist()
+            for i, features in enumerate(top.tolist()):
+                readings = map(self._reading, features[: known[i]], values[i])
+                out[i].append(
+                    GroupEvidence(name, known[i] > 0, contributions[i][g], tuple(readings))
                 )
-                for i in order.tolist()
-            )
-            contribution = float(logits[0] - logits[g + 1])
-            out.append(GroupEvidence(name, bool(known.any()), contribution, readings))
-        return tuple(out)
+        return [tuple(groups) for groups in out]
+
+    def _reading(self, feature: int, value: float) -> FeatureReading:
+        return FeatureReading(
+            self.card.features[feature], value, self._low[feature], self._high[feature]
+        )
 
 
 def has_nvidia_driver() -> bool:
@@ -170,6 +179,10 @@ def load_card(path: Path) -> ModelCard:
     unknown = [name for name in features if name not in GROUP_OF]
     if unknown:
         raise ModelError(str(path), f"the card names unknown features {unknown}", _REMEDY)
+    arrays = (loaded.median, loaded.low, loaded.high)
+    fits = all(a.shape == (len(features),) and np.isfinite(a).all() for a in arrays)
+    if not fits or not len(loaded.calibration) or not np.isfinite(loaded.calibration).all():
+        raise ModelError(str(path), "its numbers do not fit its features", _REMEDY)
     if schema != schema_hash():
         raise ModelError(
             str(path), f"the card is for feature schema {schema}, not {schema_hash()}", _REMEDY
@@ -177,7 +190,8 @@ def load_card(path: Path) -> ModelCard:
     return loaded
 
 
-def _logit(p: NDArray[np.float32]) -> NDArray[np.float64]:
+def log_odds(p: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Log-odds of probabilities, bounded at 1e-7 from 0 and 1."""
     clipped = np.clip(p.astype(np.float64), 1e-7, 1.0 - 1e-7)
     result: NDArray[np.float64] = np.log(clipped / (1.0 - clipped))
     return result

@@ -18,6 +18,7 @@ from detector.features import N_FEATURES, read_features
 from detector.features.narrow import read_narrow
 from detector.fingerprint import hash_pieces
 from streams.batch import RequestBatch, account_name
+from streams.record import ApiRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ class PartitionState:
         d, m = kernels.apply_events(
             rows, index, self.end_users.rows, user_index, self.keys.rows, key_index,
             batch.events, batch.event_ids, batch.pieces, hashes, new, old,
-            read.slot, read.logits, read.sample, read.n_sample, read.n_tokens, read.opening,
-            read.tag, due_rows, due_event, due_why, due_part, narrow_rows, narrow_event, narrow_scope,
-            narrow_total,
+            read.slot, read.logits, read.sample, read.n_sample, read.n_tokens, read.edges,
+            read.tag, due_rows, due_event, due_why, due_part, narrow_rows, narrow_event,
+            narrow_scope, narrow_total,
         )  # fmt: skip
         vectors = np.empty((d, N_FEATURES), np.float32)
         read_features(due_rows[:d], vectors)
@@ -92,14 +93,19 @@ class PartitionState:
         read_narrow(narrow_rows[:m], narrow_vectors)
         at, scope = narrow_event[:m], narrow_scope[:m]
         return Due(
-            due_rows[:d].copy(), index[due_event[:d]], due_event[:d], due_why[:d], due_part[:d], vectors,
-            narrow_rows[:m].copy(), np.where(scope == 0, user_index[at], key_index[at]),
+            due_rows[:d].copy(), index[due_event[:d]], due_event[:d], due_why[:d], due_part[:d],
+            vectors, narrow_rows[:m].copy(), np.where(scope == 0, user_index[at], key_index[at]),
             at, scope, narrow_total[:m], narrow_vectors, new,
         )  # fmt: skip
 
     def parts(self, rows: NDArray[np.void]) -> NDArray[np.int64]:
         """For account rows, shape (r,): what `Due.part` says, shape (r, 4)."""
         return kernels.name_parts(rows, self.end_users.rows, self.keys.rows)
+
+    def any_idle(self, before_s: float) -> bool:
+        """Whether `evict_idle` would drop anything."""
+        tables = (self.accounts, self.end_users, self.keys)
+        return any(table.idle(before_s) for table in tables)
 
     def evict_idle(self, before_s: float) -> int:
         """Drops entities whose last event is older than `before_s`; returns how many accounts."""
@@ -118,18 +124,10 @@ class PartitionState:
         return self.accounts.digest(), self.end_users.digest(), self.keys.digest()
 
     def _account_index(self, batch: RequestBatch) -> NDArray[np.int64]:
-        find, requests = self.accounts.find, batch.requests
-        out = np.empty(len(batch), np.int64)
-        for i, identity in enumerate(batch.events["account"].tolist()):
-            if identity == 0:
-                out[i] = -1
-                continue
-            at = find(identity)
-            if at is None:
-                r = requests[i]
-                at = self.accounts.row_of(identity, account_name(r.tenant, r.account or ""))
-            out[i] = at
-        return out
+        def name_of(i: int) -> str:
+            return _account_of(batch.requests[i])
+
+        return self.accounts.rows_of(batch.events["account"], name_of)
 
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -140,16 +138,17 @@ def _narrow_index(
 ) -> NDArray[np.int64]:
     """Row of each event's key or end user under its account, -1 where the log has none."""
     identities = batch.events[column]
-    out = np.full(len(batch), -1, np.int64)
     if not identities.any():
-        return out
-    under = (batch.events["account"] * _MIX) ^ identities
-    for i in np.flatnonzero((identities != 0) & (index >= 0)).tolist():
-        identity = int(under[i])
-        at = table.find(identity)
-        if at is None:
-            r = batch.requests[i]
-            name = f"{account_name(r.tenant, r.account or '')}/{getattr(r, column)}"
-            at = table.row_of(identity, name)
-        out[i] = at
-    return out
+        return np.full(len(batch), -1, np.int64)
+    under = np.where(index >= 0, (batch.events["account"] * _MIX) ^ identities, 0)
+    under[identities == 0] = 0
+
+    def name_of(i: int) -> str:
+        request = batch.requests[i]
+        return f"{_account_of(request)}/{getattr(request, column)}"
+
+    return table.rows_of(under, name_of)
+
+
+def _account_of(request: ApiRequest) -> str:
+    return account_name(request.tenant, request.account or "")

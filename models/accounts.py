@@ -23,7 +23,7 @@ from streams.traffic.personas import SideChat, compose_account
 from streams.traffic.replay import stretch
 
 START_S = 1_780_000_000.0
-MIXED_SHARE = 0.25
+MIXED_SHARE = 0.4
 """This part of the composed accounts mixes its program with ordinary chat."""
 
 CAPTURE_REQUESTS = 200
@@ -67,7 +67,7 @@ def composed_accounts(
 ) -> Iterable[Account]:
     """Accounts that run each program `per_program` times; programs labelled "depends" are left out.
 
-    A quarter of them, whatever the label, mixes in ordinary chat (`chats`).
+    Part of them (MIXED_SHARE), whatever the label, mixes in ordinary chat (`chats`).
     """
     filler = Filler(seed)
     benign = [p for p, _ in programs if p.label == "benign"]
@@ -79,7 +79,7 @@ def composed_accounts(
             side = None
             if chats and rng.random() < MIXED_SHARE:
                 chat = chats[int(rng.integers(len(chats)))]
-                side = SideChat(chat, float(rng.uniform(0.2, 0.75)))
+                side = SideChat(chat, float(rng.uniform(0.2, 0.8)))
             made = compose_account(
                 program,
                 requests=int(rng.integers(*requests)),

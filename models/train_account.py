@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from detector.features import FEATURE_NAMES
+from detector.intents import INTENTS
 from models.accounts import Account
 from models.vectors import Samples
 
@@ -26,6 +27,13 @@ LEFT_OUT = frozenset(
         # who is asking and how, not what is taken: composed at random, so only noise to learn
         "key_spread", "models", "failure_share", "network_spread", "address_spread",
         "agent_spread", "streamed_share",
+        # the hot frame: a maximum over frames, noisy in benign accounts that run many of them
+        "hot_frame_logit", "hot_frame_share", "hot_frame_one_shot",
+        # lengths of texts: they tell tools apart, not purposes
+        "item_tokens", "piece_tokens", "user_bytes",
+        # single intents: with a few hundred programs they are learnt by heart; the extraction
+        # logit, which is trained on texts, says the same in one number
+        *(f"intent_{name}" for name in INTENTS),
     }
 )  # fmt: skip
 """Features that the classifier does not read yet; they are shown to analysts all the same."""
@@ -33,6 +41,8 @@ LEFT_OUT = frozenset(
 INPUTS = tuple(name for name in FEATURE_NAMES if name not in LEFT_OUT)
 CLIP = 4.0
 STRENGTH = 0.3
+CAPTURE_WEIGHT = 2.0
+"""A captured tool counts as much as two composed programs: its behaviour is real."""
 MIN_REQUESTS = 8
 JUDGED_REQUESTS = 200
 
@@ -112,13 +122,14 @@ def _known(values: NDArray[np.floating], default: float) -> NDArray[np.float32]:
 
 
 def _weights(owner: NDArray[np.int64], accounts: Sequence[Account]) -> NDArray[np.float64]:
-    """Each program or captured tool weighs the same, and so do both classes."""
+    """Programs weigh the same, captured tools CAPTURE_WEIGHT as much, both classes the same."""
     unit = np.array([a.batch if a.source == "captures" else a.group for a in accounts])[owner]
     label = np.array([a.label for a in accounts])[owner]
     _, inverse, count = np.unique(
         np.char.add(unit, label.astype(str)), return_inverse=True, return_counts=True
     )
-    w = 1.0 / count[inverse]
+    captured = np.array([a.source == "captures" for a in accounts])[owner]
+    w = np.where(captured, CAPTURE_WEIGHT, 1.0) / count[inverse]
     for c in (0, 1):
         w[label == c] /= max(w[label == c].sum(), 1e-9)
     result: NDArray[np.float64] = w / w.mean()

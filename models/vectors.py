@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from detector.cues import CueModel
 from detector.features import N_FEATURES, read_features
+from detector.features.part import read_part
 from detector.state import PartitionState
 from models.accounts import Account
 from streams.batch import BatchBuilder, account_name, identity
+from streams.record import ApiRequest
 
 BATCH = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Vectors with what belongs to them; row i is one scoring point of account `account[i]`.
+    """Vectors with what belongs to them; row i is one look at account `account[i]`.
+
+    At a scoring point an account is looked at as a whole and, where it has one, at its hot frame.
 
     Attributes:
         x: float32, shape (n, N_FEATURES), NaN where unknown.
@@ -41,12 +45,16 @@ def sample_vectors(accounts: Sequence[Account], cues: CueModel) -> Samples:
     counts: list[NDArray[np.int64]] = []
 
     def keep(rows: NDArray[np.void], x: NDArray[np.float32]) -> None:
-        xs.append(x)
-        owners.append(np.array([at[int(a)] for a in rows["account"]], np.int64))
-        counts.append(rows["requests"].astype(np.int64))
+        part = np.empty_like(x)
+        there = read_part(rows, part)
+        xs.extend((x, part[there]))
+        owner = np.array([at[int(a)] for a in rows["account"]], np.int64)
+        owners.extend((owner, owner[there]))
+        requests = rows["requests"].astype(np.int64)
+        counts.extend((requests, requests[there]))
 
     state = PartitionState()
-    pending = []
+    pending: list[ApiRequest] = []
     for number, account in enumerate(accounts):
         pending += account.requests
         if len(pending) < BATCH and number + 1 < len(accounts):

@@ -14,7 +14,8 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec.structs import astuple
+from numpy.typing import ArrayLike, NDArray
 
 from streams.record import ApiRequest
 
@@ -24,7 +25,7 @@ SYSTEM, TOOLS, USER, ASSISTANT, TOOL_RESULT = range(5)
 STOP, LENGTH, TOOL_CALLS, FILTER, REFUSAL, ERROR, OTHER = range(7)
 """Codes of `finish`; -1 where unknown."""
 
-EVENT_ID_BYTES = 48
+EVENT_ID_BYTES = 40
 """Event ids are kept in rows as exemplars; longer ones are shortened to a hash of themselves."""
 
 EVENT = np.dtype(
@@ -115,15 +116,8 @@ _IDS = (
     ("model", "model"),
     ("key", "key"),
 )
-_NAMES = tuple(dict.fromkeys((
-    "tenant", "account", "event_id", "system", "tools", "messages", "n_messages", "output_text",
-    "response_format", "logprobs", "stream", "status", "error_code", "finish_reason",
-    "input_tokens", "cached_in_input",
-    *(attribute for _, attribute in _FLOATS), *(attribute for _, attribute in _IDS),
-)))  # fmt: skip
-"""The record's fields that have a column, or a part in one."""
-_FIELDS = {name: attrgetter(name) for name in _NAMES}
-_Fields = dict[str, list[Any]]
+_Fields = dict[str, tuple[Any, ...]]
+"""Each field of the record with its values, in the order of the requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +166,21 @@ class BatchBuilder:
     records would cost more than all kernels together.
     """
 
-    def __init__(self, max_cached_ids: int = 500_000) -> None:
+    def __init__(self, max_cached_ids: int = 100_000) -> None:
         self._ids = _Identities()
         self._accounts = _Accounts()
         self._max_cached_ids = max_cached_ids
 
     def build(
-        self, requests: Sequence[ApiRequest], times_s: Sequence[float], late: Sequence[bool]
+        self, requests: Sequence[ApiRequest], times_s: ArrayLike, late: ArrayLike
     ) -> RequestBatch:
         """Columns of `requests`; `times_s` are the event times to use, `late` marks old ones."""
         n = len(requests)
         events = np.zeros(n, EVENT)
         events["time_s"] = times_s
         events["late"] = late
-        fields: _Fields = {name: list(map(get, requests)) for name, get in _FIELDS.items()}
+        fields: _Fields = dict.fromkeys(ApiRequest.__struct_fields__, ())
+        fields.update(zip(fields, zip(*map(astuple, requests), strict=True), strict=n > 0))
         self._put_identities(fields, events)
         for column, attribute in _FLOATS:
             events[column] = _numbers(fields[attribute])
@@ -303,8 +298,7 @@ def _pieces(
 ) -> tuple[NDArray[np.void], NDArray[np.uint8]]:
     """Flattens system prompts, tools and messages; fills piece0, piece1, turns and history.
 
-    An event's pieces are its system prompt, its tools and its messages, in that order; in the
-    buffer all system prompts come first, then all tools, then all messages.
+    An event's pieces are its system prompt, its tools and its messages, in that order.
     """
     n = len(events)
     lists = [messages or () for messages in fields["messages"]]
@@ -324,16 +318,12 @@ def _pieces(
     texts += [tools[i] for i in with_tools.tolist()]
     heads = len(texts)
     texts += map(attrgetter("text"), messages)
-    raw = _encoded(texts)
-    lengths = np.fromiter(map(len, raw), np.int64, len(raw))
-    stops = np.cumsum(lengths)
     # a picture or a bare tool call: no text to know or to repeat
-    wanted = lengths > 0
+    wanted = np.fromiter(map(bool, texts), np.bool_, len(texts))
     wanted[heads:] &= ~np.fromiter(map(str.isspace, texts[heads:]), np.bool_, len(messages))
 
-    pieces = np.zeros(len(raw), PIECE)
-    pieces["stop"] = stops
-    pieces["start"] = stops - lengths
+    pieces = np.zeros(len(texts), PIECE)
+    buffer = _encode(texts, pieces)
     pieces["event"] = events_of = np.concatenate([with_system, with_tools, owner])
     pieces["role"] = SYSTEM
     pieces["role"][len(with_system) : heads] = TOOLS
@@ -347,7 +337,7 @@ def _pieces(
     ends = np.cumsum(np.bincount(pieces["event"], minlength=n))
     events["piece1"] = ends
     events["piece0"][1:] = ends[:-1]
-    return pieces, np.frombuffer(b"".join(raw), np.uint8)
+    return pieces, np.frombuffer(buffer, np.uint8)
 
 
 def _read_turns(
@@ -377,11 +367,21 @@ def _read_turns(
     return result
 
 
-def _encoded(texts: list[str]) -> list[bytes]:
-    try:
-        return list(map(str.encode, texts))
-    except UnicodeEncodeError:  # half a surrogate pair
-        return [text.encode("utf-8", "surrogatepass") for text in texts]
+def _encode(texts: list[str], pieces: NDArray[np.void]) -> bytes:
+    """All texts in one buffer, with start and stop of each; those of ASCII first, in one go."""
+    n = len(texts)
+    other = np.flatnonzero(~np.fromiter(map(str.isascii, texts), np.bool_, n))
+    encoded = [texts[i].encode("utf-8", "surrogatepass") for i in other.tolist()]
+    for i in other.tolist():
+        texts[i] = ""
+    lengths = np.fromiter(map(len, texts), np.int64, n)
+    stops = np.cumsum(lengths)
+    plain = "".join(texts).encode("ascii")
+    lengths[other] = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    stops[other] = len(plain) + np.cumsum(lengths[other])
+    pieces["stop"] = stops
+    pieces["start"] = stops - lengths
+    return b"".join([plain, *encoded])
 
 
 def column(events: NDArray[np.void], name: str) -> NDArray[Any]:

@@ -110,9 +110,16 @@ class RatioCap:
         self._bad = 0
         self._example = ""
 
-    def good(self) -> None:
-        """Counts a record that was read. Raises TooManyBadRecords as `bad` does."""
-        self._count(0)
+    def good(self, count: int = 1) -> None:
+        """Counts records that were read, one after the other. Raises as `bad` does."""
+        if self._bad:
+            for _ in range(count):
+                self._count(0)
+            return
+        self.seen_total += count
+        self._seen += count
+        while self._seen >= self.window:
+            self._seen -= self.window - self.window // 2
 
     def bad(self, error: MalformedRecord) -> None:
         """Counts a dead letter. Raises TooManyBadRecords when their share is over the cap."""

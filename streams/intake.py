@@ -59,6 +59,7 @@ class Intake:
         self._context = Context(account_from=self.settings.account_from)
         self._native = msgspec.json.Decoder(ApiRequest)
         self._try_native = not self.settings.account_from
+        self._fast_bytes = min(self.settings.max_text_bytes, self.settings.max_record_bytes)
         self._was_native = self.settings.format == "native"
         self._settler = Settler(
             Privacy(self.settings.hmac_key), self.settings.tenant, self.settings.max_text_bytes
@@ -71,10 +72,14 @@ class Intake:
             MalformedRecord: not readable, or a field that is not what it must be.
             UnknownFormat: readable, but of no known format.
         """
-        if self._was_native and self._try_native and len(value) <= self.settings.max_text_bytes:
-            request = self._read_native(value)
-            if request is not None:
-                return [self._settler.settle_native(request, record_time_s, len(value))]
+        if self._was_native and self._try_native and len(value) <= self._fast_bytes:
+            try:
+                request = self._native.decode(value)
+            except (msgspec.MsgspecError, RecursionError, UnicodeError):
+                pass  # the long way finds out what it is
+            else:
+                if request.event_time_s is not None:
+                    return [self._settler.settle_native(request, record_time_s, len(value))]
         return self.read_named(value, record_time_s=record_time_s)[1]
 
     def read_named(

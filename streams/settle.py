@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from operator import attrgetter
 
 import msgspec
 
@@ -32,6 +33,7 @@ _IDS = (
     "finish_reason_raw",
     "event_id",
 )
+_names_of = attrgetter(*_IDS)
 _COUNTS = (
     "input_tokens",
     "cached_tokens",
@@ -105,8 +107,8 @@ class Settler:
             or not request.event_id
             or not 0 <= counts < 2**53
             or record_bytes > self._most
-            or request.account_created_s is not None
-            or (record_bytes > 2 * _LONGEST_ID and self._has_long_name(request))
+            # names that are short together are short each
+            or len("".join(filter(None, _names_of(request)))) > _LONGEST_ID
         ):
             return self.settle(request, record_time_s)
         if request.tenant == "default":
@@ -114,33 +116,16 @@ class Settler:
         self._replace_identities(request)
         return request
 
-    def _has_long_name(self, request: ApiRequest) -> bool:
-        most = _LONGEST_ID
-        return (
-            len(request.event_id) > most
-            or len(request.account or "") > most
-            or len(request.key or "") > most
-            or len(request.model or "") > most
-            or len(request.user_agent or "") > most
-            or len(request.endpoint or "") > most
-            or len(request.organisation or "") > most
-            or len(request.provider or "") > most
-            or len(request.model_served or "") > most
-            or len(request.error_code or "") > most
-            or len(request.finish_reason_raw or "") > most
-            or len(request.refusal_category or "") > most
-        )
-
     def _replace_identities(self, request: ApiRequest) -> None:
         privacy = self._privacy
-        if request.account is not None:
-            request.account = privacy.name(request.account)
-        if request.key is not None:
-            request.key = privacy.name(request.key)
-        if request.end_user is not None:
-            request.end_user = privacy.pseudonym(request.end_user)
-        if request.client_ip is not None:
-            request.client_ip, network = privacy.address(request.client_ip)
+        if (account := request.account) is not None:
+            request.account = privacy.names[account]
+        if (key := request.key) is not None:
+            request.key = privacy.names[key]
+        if (end_user := request.end_user) is not None:
+            request.end_user = privacy.pseudonyms[end_user]
+        if (address := request.client_ip) is not None:
+            request.client_ip, network = privacy.addresses[address]
             if request.network is None:
                 request.network = network
 

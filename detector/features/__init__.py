@@ -15,16 +15,26 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detector.features import clients, diversity, frames, harvest, intent, rate, workload
+from detector.features import clients, diversity, frames, harvest, intent, rate, template, workload
 
-GROUPS: tuple[ModuleType, ...] = (intent, frames, diversity, harvest, rate, clients, workload)
+GROUPS: tuple[ModuleType, ...] = (
+    intent,
+    template,
+    frames,
+    diversity,
+    harvest,
+    rate,
+    clients,
+    workload,
+)
 
 FEATURE_NAMES: tuple[str, ...] = tuple(name for g in GROUPS for name in g.FEATURES)
 GROUP_OF: dict[str, str] = {name: g.NAME for g in GROUPS for name in g.FEATURES}
 N_FEATURES = len(FEATURE_NAMES)
 
 _A = len(intent.FEATURES)
-_F = _A + len(frames.FEATURES)
+_T = _A + len(template.FEATURES)
+_F = _T + len(frames.FEATURES)
 _B = _F + len(diversity.FEATURES)
 _C = _B + len(harvest.FEATURES)
 _D = _C + len(rate.FEATURES)
@@ -39,11 +49,15 @@ def schema_hash() -> str:
 
 @njit(cache=True)
 def read_features(rows: NDArray[np.void], out: NDArray[np.float32]) -> None:
-    """Feature vectors of account rows: `out` float32, shape (len(rows), N_FEATURES), NaN unknown."""
+    """Feature vectors of account rows: `out` float32, shape (len(rows), N_FEATURES).
+
+    NaN where a feature is unknown.
+    """
     for i in range(rows.shape[0]):
         row = rows[i]
         intent.read(row, out[i, :_A])
-        frames.read(row, out[i, _A:_F])
+        template.read(row, out[i, _A:_T])
+        frames.read(row, out[i, _T:_F])
         diversity.read(row, out[i, _F:_B])
         harvest.read(row, out[i, _B:_C])
         rate.read(row, row.requests, out[i, _C:_D])

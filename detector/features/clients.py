@@ -16,8 +16,8 @@ NAME = "clients"
 
 FIELDS = [
     ("end_users", "u1", (32,)),
-    ("addresses", "u1", (32,)),
-    ("networks", "u1", (32,)),
+    ("addresses", "u1", (16,)),
+    ("networks", "u1", (16,)),
     ("agents", "u1", (16,)),
     ("keys", "u1", (16,)),
     ("first_user", "u8"),  # the first seen, to know for sure when there is another

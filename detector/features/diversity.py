@@ -22,6 +22,7 @@ FRAME_CAP = 96
 RECENT = 16
 NEAR_BITS = 6
 TOPICS = 16
+MIN_OLD_PIECES = 20
 
 FIELDS = [
     ("asked", "f4"),  # weight of answered user pieces, known or new
@@ -151,10 +152,16 @@ def _add_direction(row: Row, w: float, z: NDArray[np.int32], items: int) -> None
 
 
 @njit(cache=True)
+def _ring_turns_over(row: Row) -> bool:
+    """Whether replayed history is mostly unknown: the ring is too short to tell what is new."""
+    return row.old_pieces >= MIN_OLD_PIECES and row.old_known < 0.5 * row.old_pieces
+
+
+@njit(cache=True)
 def read(row: Row, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[:] = np.nan
-    if row.asked > 0.0:
+    if row.asked > 0.0 and not _ring_turns_over(row):
         out[0] = row.fresh / row.asked
     if row.pieces_w <= 0.0:
         return
@@ -163,10 +170,10 @@ def read(row: Row, out: NDArray[np.float32]) -> None:
         out[2] = row.framed / row.framed_w
         out[5] = row.item_tokens / row.framed_w
     top = np.float32(0.0)
-    for j in range(frames.FRAMES):
+    for j in range(2 * frames.FRAMES):
         top = max(top, row.frame_pieces[j])  # its count is an upper bound only
     out[3] = min(top / row.frame_all, np.float32(1.0))
-    if row.framed_w > 0.0 and row.asked > 0.0:
+    if row.framed_w > 0.0 and not np.isnan(out[0]):
         out[4] = max(out[2], out[3]) * out[0]
     out[6] = row.piece_tokens / row.pieces_w
     if row.recent_n < 4:

@@ -1,7 +1,7 @@
 """Intent: what the account's new pieces ask for, and cues of elicitation.
 
 Every number is a mean over *new* pieces of the user's own turns, so a transcript that is sent
-again counts once; the system prompt is charged apart, to the template.
+again counts once. System prompts are charged apart (`detector.features.template`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,6 @@ FIELDS = [
     ("intent_high", "f4"),  # weight of pieces over even odds
     ("intent_low", "f4"),  # weight of pieces that clearly read as ordinary use
     ("intent_tag", "f4"),  # weight of pieces that name a thinking tag
-    ("system_w", "f4"),
-    ("system_l", "f4"),
-    ("system_elicit", "f4"),
     ("cue_pieces", "u4"),
     ("cue_best", "f4"),  # largest elicitation probability so far
 ]
@@ -38,8 +35,6 @@ FEATURES = (
     "extraction_high",
     "extraction_low",
     "thinking_tag_share",
-    "system_extraction",
-    "system_elicitation",
     "hot_frame_logit",
 )
 
@@ -78,14 +73,6 @@ def update_piece(row: Row, w: float, logits: NDArray[np.float32], tag: bool) -> 
 
 
 @njit(cache=True)
-def update_system(row: Row, w: float, logits: NDArray[np.float32]) -> None:
-    """Adds one system prompt not seen lately."""
-    row.system_w += np.float32(w)
-    row.system_l += np.float32(w * logits[EXTRACTION])
-    row.system_elicit += np.float32(w * sigmoid(logits[ELICIT]))
-
-
-@njit(cache=True)
 def read(row: Row, out: NDArray[np.float32]) -> None:
     """Writes the group's features to `out` (float32, shape (len(FEATURES),)), NaN if unknown."""
     out[:] = np.nan
@@ -99,9 +86,6 @@ def read(row: Row, out: NDArray[np.float32]) -> None:
         out[N_INTENTS + 2] = row.intent_high / w
         out[N_INTENTS + 3] = row.intent_low / w
         out[N_INTENTS + 4] = row.intent_tag / w
-    if row.system_w > 0.0:
-        out[N_INTENTS + 5] = row.system_l / row.system_w
-        out[N_INTENTS + 6] = row.system_elicit / row.system_w
     hot = frames.hot_frame(row)
     if hot >= 0:
-        out[N_INTENTS + 7] = row.frame_logit[hot] / row.frame_pieces[hot]
+        out[N_INTENTS + 5] = frames.shrunk_logit(row, hot)

@@ -169,7 +169,7 @@ def read_narrow(rows: NDArray[np.void], out: NDArray[np.float32]) -> None:
             out[i, _LOGIT + 2] = row.intent_high / w
             out[i, _LOGIT + 3] = row.intent_low / w
             out[i, _LOGIT + 4] = row.intent_tag / w
-            out[i, _OPENING] = min(row.opening_w / w, np.float32(1.0))
+            out[i, _OPENING] = min((row.opening_w / w + 1.0) * 0.5, 1.0)  # margin to share
             out[i, _TOKENS] = row.piece_tokens / w
         if row.asked > 0.0:
             out[i, _DISTINCT] = row.fresh / row.asked

@@ -142,7 +142,10 @@ def _orders(bank: Sequence[Program], chats: Sequence[Program], rng: Generator) -
         )
     ] or list(neutral_programs())
     wide = harvests[int(rng.random() * len(harvests))]
-    mixed = harvests[int(rng.random() * len(harvests))]
+    traces = [
+        p for p in harvests if p.kind == "trace" and not p.system and len(p.wordings) == 1
+    ] or harvests
+    mixed = traces[int(rng.random() * len(traces))]
     neutral = neutral_programs()
     plain = neutral[int(rng.random() * len(neutral))]
     return [

@@ -55,7 +55,7 @@ def test_samples_openings_and_counts() -> None:
         opening = 1
         for token in tokens[:OPENING_TOKENS]:
             opening = pair(opening, token)
-        assert read.opening[p] == opening
+        assert read.edges[p, 0] == opening
     assert read.tag.tolist() == ["<think>" in t for t in TEXTS]
 
 

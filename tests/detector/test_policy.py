@@ -37,7 +37,7 @@ def test_packaged_policy_is_valid_and_explains_every_key() -> None:
         ("calm_points = 2", "calm_points = 0", "calm_points"),
         ("calm_points = 2", "", "calm_points"),
         ("shadow = false", "shadow = 0", "shadow"),
-        ('cue_groups = ["intent", "elicitation"]', "cue_groups = [1]", "cue_groups.0"),
+        ('cue_groups = ["intent", "template"]', "cue_groups = [1]", "cue_groups.0"),
         ("expires_s = 604800\nneeds", "expires_s = 0\nneeds", "steps.block.expires_s"),
         ("expires_s = 259200\n[steps.b", "expires_s = 9\nneeds_person = true\n[steps.b", "steps.restrict.needs_person"),
         ('alert_from = "watch"', 'alert_from = "allow"', "alert_from"),
@@ -83,4 +83,5 @@ def test_every_key_of_the_model_is_in_the_default_file() -> None:
     loaded = load_policy(default_policy_path()).model_dump()
     for step in ("watch", "throttle", "restrict"):
         loaded["steps"][step].pop("needs_person")  # only block may need a person
-    assert loaded == {**raw, "cue_groups": tuple(raw["cue_groups"])}
+    tuples = {name: tuple(raw[name]) for name in ("cue_groups", "template_groups")}
+    assert loaded == {**raw, **tuples}

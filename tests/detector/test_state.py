@@ -169,9 +169,7 @@ def test_bytes_per_account_with_index() -> None:
     names = [account_name("default", f"account-{i:012d}") for i in range(n)]
     for name in names:
         table.row_of(identity(name), name)
-    index = table._index
-    overhead = sys.getsizeof(index) + sys.getsizeof(table.names)
-    overhead += sum(sys.getsizeof(k) + sys.getsizeof(v) for k, v in index.items())
+    overhead = table._index.nbytes + sys.getsizeof(table.names)
     overhead += sum(sys.getsizeof(name) for name in names)
     assert ACCOUNT_ROW.itemsize + overhead / n <= 3072
 

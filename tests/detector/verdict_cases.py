@@ -28,6 +28,7 @@ shadow = false
 alert_from = "watch"
 group_contribution = 0.3
 cue_groups = ["intent", "elicitation"]
+template_groups = ["template"]
 calm_points = 2
 keep_history_s = 7776000
 cue_watch_score = 0.9

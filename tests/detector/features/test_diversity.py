@@ -66,7 +66,7 @@ class Oracle:
         read = CUES.read(buffer, pieces, np.ones(1, np.bool_))
         pairs = [int(h) for h in read.sample[0][: read.n_sample[0]]]
         tokens = int(read.n_tokens[0])
-        self.pieces.append((weight, tokens, int(read.opening[0])))
+        self.pieces.append((weight, tokens, int(read.edges[0, 0])))
         bucket = [h * FRAME_BUCKETS >> 64 for h in pairs]
         frame = {b for b, k in self.seen.items() if k > self.n / 2} if self.n >= 4 else set()
         items = [h for h, b in zip(pairs, bucket, strict=True) if b not in frame]
