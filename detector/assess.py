@@ -20,7 +20,7 @@ from detector.assessment import (
 from detector.entities import EXEMPLARS, EntityTable
 from detector.features import FEATURE_NAMES, frames
 from detector.features.part import read_part
-from detector.outputs import ScoreRow
+from detector.score_row import ScoreRow
 from detector.scorer import Scorer, log_odds
 from detector.state import Due, PartitionState
 from streams.batch import EVENT_ID_BYTES, RequestBatch
@@ -54,9 +54,7 @@ def score_due(scorer: Scorer, due: Due) -> Scored:
     """Scores the due rows, accounts and narrower entities."""
     scores, judged, gain = look_twice(scorer, due.rows, due.vectors)
     narrow = scorer.probabilities(scorer.impute(due.narrow_vectors))
-    return Scored(
-        scores, scorer.p_values(scores), judged, gain, narrow, scorer.p_values(narrow)
-    )
+    return Scored(scores, scorer.p_values(scores), judged, gain, narrow, scorer.p_values(narrow))
 
 
 def look_twice(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class DetectorError(Exception):
-    """Root of every error raised by `detector`. Its message is one sentence that says what to do."""
+    """Root of every error raised by `detector`; the message is a sentence that says what to do."""
 
 
 class ModelError(DetectorError):
@@ -22,5 +22,6 @@ class PolicyError(DetectorError):
         self.path, self.field = path, field
         where = f" at {field}" if field else ""
         super().__init__(
-            f"{path}{where}: {problem}; correct the file and check it with `stillwatch policy check`"
+            f"{path}{where}: {problem}; correct the file and check it with "
+            "`stillwatch policy check`"
         )

@@ -129,7 +129,7 @@ def _mark_bytes(text: NDArray[np.uint8], i: int, stop: int) -> int:
 @njit(cache=True, inline="always")
 def _is_word_byte(c: np.uint8) -> bool:
     """ASCII letters, digits and the underscore."""
-    return 97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c == 95
+    return bool(97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c == 95)
 
 
 @njit(cache=True, inline="always")
@@ -138,7 +138,7 @@ def _fold(lead: np.uint8, second: np.uint8) -> int:
 
     Other characters stay as they are: two of their bytes, whatever follows is hashed apart.
     """
-    a, b = np.int64(lead), np.int64(second)
+    a, b = int(lead), int(second)
     if a == 0xC3 and 0x80 <= b <= 0x9E and b != 0x97:
         b += 0x20
     elif (a == 0xC4 and b <= 0xB7 and b != 0xB0) or (a == 0xC5 and 0x8A <= b <= 0xB7):

@@ -151,7 +151,7 @@ def _loudest(keys: NDArray[np.uint32], weights: NDArray[np.float32]) -> int:
     for j in range(1, keys.shape[0]):
         if weights[j] > weights[best]:
             best = j
-    return np.int64(keys[best]) - 1
+    return int(keys[best]) - 1
 
 
 @njit(cache=True)

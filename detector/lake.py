@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from detector.alerts import Alert
 from detector.errors import DetectorError
 from detector.features import FEATURE_NAMES
-from detector.outputs import FactBatch, Outputs, ScoreRow
+from detector.outputs import FactBatch, Outputs
+from detector.score_row import ScoreRow
 
 _TIME = pa.timestamp("us", tz="UTC")
 

@@ -13,8 +13,9 @@ import msgspec
 from detector.assessment import Scope
 from detector.feature_words import group_words
 from detector.levels import RANK, Level
-from detector.outputs import Outputs, ScoreRow
+from detector.outputs import Outputs
 from detector.reasons import CODE_WORDS
+from detector.score_row import ScoreRow
 from detector.verdict_change import VerdictChange
 
 

@@ -12,7 +12,8 @@ from typing import Final
 
 from detector.alert_event import alert_event
 from detector.features import FEATURE_NAMES
-from detector.outputs import Outputs, ScoreRow
+from detector.outputs import Outputs
+from detector.score_row import ScoreRow
 from detector.verdict_change import VerdictChange
 from streams.deadletters import DeadLetter
 from streams.envelope import HEADERS, Envelope, derived_id, encode, wrap

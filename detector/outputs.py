@@ -5,35 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts import Alert
-from detector.assessment import Scope
+from detector.score_row import ScoreRow
 from detector.verdict_change import VerdictChange
 from streams.deadletters import DeadLetter
 from streams.record import ApiRequest
-
-
-class ScoreRow(msgspec.Struct, frozen=True):
-    """One scoring of one entity.
-
-    Attributes:
-        vector: float32, shape (N_FEATURES,), NaN where unknown.
-    """
-
-    tenant: str
-    account: str
-    scope: Scope
-    scope_id: str
-    at_s: float
-    requests: int
-    new_pieces: int
-    cue_pieces: int
-    score: float
-    p_value: float
-    vector: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

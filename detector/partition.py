@@ -22,8 +22,9 @@ from detector.cues import CueModel
 from detector.duplicates import RecentIds
 from detector.features import N_FEATURES, read_features, schema_hash
 from detector.kernels import FIRST_POINT
-from detector.outputs import FactBatch, Outputs, ScoreRow
+from detector.outputs import FactBatch, Outputs
 from detector.policy import Policy
+from detector.score_row import ScoreRow
 from detector.scorer import Scorer
 from detector.state import Due, PartitionState
 from detector.verdict_change import VerdictChange

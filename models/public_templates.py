@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from models.labels import BENIGN_KINDS
-from streams.traffic.bank import Program
+from streams.traffic.bank import Output, Program
 
 _SOURCES: tuple[tuple[str, str], ...] = (
     # first match wins; more telling words first
@@ -52,7 +52,7 @@ _SOURCES: tuple[tuple[str, str], ...] = (
     (r"topic|subject|theme|field|area|domain|scenario|setting|kind|type", "topic"),
 )
 
-_OUTPUT = {
+_OUTPUT: dict[str, Output] = {
     "judge": "json",
     "classify": "label",
     "label": "label",
@@ -96,7 +96,9 @@ def source_of(name: str, description: str) -> str:
 
 def _program(row: Template) -> Program:
     names = {name: f"s{i}" for i, name in enumerate(row.slots)}
-    slots = {names[name]: source_of(name, text) for name, text in row.slots.items()}
+    slots: dict[str, str | tuple[str, ...]] = {
+        names[name]: source_of(name, text) for name, text in row.slots.items()
+    }
     system = _frame(row.system, names)
     user = _frame(row.user, names)
     if not user.strip():

@@ -1,4 +1,4 @@
-"""Labelled texts for the cue model: filled frames of programs, the elicitation corpus, real prompts.
+"""Labelled texts for the cue model: frames of programs, the elicitation corpus, real prompts.
 
 Every row says which intents it is known to show or not; a program's rows share one unit of weight
 and one group, so that a split never tears a program apart.

@@ -77,7 +77,8 @@ class AccountModel:
         """Imputed, standardised and clipped inputs, shape (n, f)."""
         picked = x[:, _columns(self.inputs)]
         filled = np.where(np.isnan(picked), self.median, picked)
-        return np.clip((filled - self.mean) / self.scale, -CLIP, CLIP).astype(np.float32)
+        scaled = np.clip((filled - self.mean) / self.scale, -CLIP, CLIP)
+        return np.asarray(scaled, np.float32)
 
 
 def _columns(names: Sequence[str]) -> NDArray[np.int64]:
@@ -118,7 +119,8 @@ def worst_scores(
 
 
 def _known(values: NDArray[np.floating], default: float) -> NDArray[np.float32]:
-    return np.where(np.isfinite(values), values, default).astype(np.float32)
+    known: NDArray[np.float32] = np.where(np.isfinite(values), values, default).astype(np.float32)
+    return known
 
 
 def _weights(owner: NDArray[np.int64], accounts: Sequence[Account]) -> NDArray[np.float64]:

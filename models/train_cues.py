@@ -66,7 +66,8 @@ def bags(
 
 def _rows_scaled(matrix: csr_matrix, mask: NDArray[np.bool_]) -> csr_matrix:
     """Rows where `mask` is set, the others emptied."""
-    return (diags_array(mask.astype(np.float64)) @ matrix).tocsr()
+    kept: csr_matrix = (diags_array(mask.astype(np.float64)) @ matrix).tocsr()
+    return kept
 
 
 def fit_heads(

@@ -78,8 +78,8 @@ def gather(
         origins = {p.id: origin for p, origin in templates}
         step("composing accounts of the public templates")
         accounts += composed_accounts(
-            templates, per_program=1 if thin else TEMPLATE_COPIES, seed=seed + 1, source="templates",
-            corpus=corpus, chats=chats,
+            templates, per_program=1 if thin else TEMPLATE_COPIES, seed=seed + 1,
+            source="templates", corpus=corpus, chats=chats,
         )  # fmt: skip
     if captures is not None:
         step("reading captures")
@@ -121,7 +121,7 @@ def cross_fitted(material: Material, left_out: str | None, step: Step) -> Sample
         mine = np.flatnonzero((account_fold == fold) & (material.account_unit != (left_out or "")))
         cues = fit_cues(material, fold, left_out, f"fold {fold}")
         step(f"features of fold {fold + 1} of {FOLDS}")
-        samples = sample_vectors([material.accounts[i] for i in mine], cues)
+        samples = sample_vectors([material.accounts[i] for i in mine.tolist()], cues)
         xs.append(samples.x)
         owners.append(mine[samples.account])
         counts.append(samples.requests)

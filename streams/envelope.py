@@ -58,10 +58,12 @@ def rfc3339(time_s: float) -> str:
     """
     try:
         # From whole milliseconds, so that .9996 s carries over instead of being cut.
-        moment = dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=round(time_s * 1000.0))
+        moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(
+            milliseconds=round(time_s * 1000.0)
+        )
     except (OverflowError, ValueError) as error:
         raise MalformedRecord("time", "a time in the years 1 to 9999", repr(time_s)) from error
-    return moment.isoformat(timespec="milliseconds") + "Z"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def wrap(

@@ -1,9 +1,9 @@
 """Frames: what an account does under the words around its items that read most like a harvest.
 
 An account that mixes a harvest with ordinary chat looks ordinary on average. So pieces are kept
-apart by their opening words, and once more by their closing words (a frame may stand before or behind
-its item; numbers are masked), and the *hot frame* is the one whose new pieces have
-the largest extraction logit, shrunk towards 0 for frames of few pieces: Σ logit / (pieces + SHRINK).
+apart by their opening words, and once more by their closing words: a frame may stand before or
+behind its item (numbers are masked). The *hot frame* is the one whose new pieces have the largest
+extraction logit, shrunk towards 0 for frames of few pieces: Σ logit / (pieces + SHRINK).
 """
 
 from __future__ import annotations

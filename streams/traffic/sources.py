@@ -31,9 +31,7 @@ CORPUS_SHARE = 0.6
 
 def _sentences(symbol: str, context: Context, low: int, high: int) -> str:
     count = low + context.pick(high - low + 1)
-    texts: list[str] = []
-    for _ in range(count):
-        texts.append(expand(symbol, _fresh(context)))
+    texts = [expand(symbol, _fresh(context)) for _ in range(count)]
     return context.lexicon.joiner.join(texts)
 
 

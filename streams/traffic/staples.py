@@ -132,21 +132,21 @@ def staple_programs() -> tuple[Program, ...]:
         ),
         base,
     ]
-    for lang in ("zh", "ja", "ko", "ru", "de", "fr", "es", "pt", "tr"):
-        programs.append(
-            Program(
-                id=f"st-chat-{lang}",
-                label="benign",
-                kind="chat",
-                purpose=base.purpose,
-                lang=lang,
-                user=base.user,
-                slots=base.slots,
-                params=base.params,
-                conversation="chat",
-                pacing="human",
-            )
+    programs.extend(
+        Program(
+            id=f"st-chat-{lang}",
+            label="benign",
+            kind="chat",
+            purpose=base.purpose,
+            lang=lang,
+            user=base.user,
+            slots=base.slots,
+            params=base.params,
+            conversation="chat",
+            pacing="human",
         )
+        for lang in ("zh", "ja", "ko", "ru", "de", "fr", "es", "pt", "tr")
+    )
     for program in programs:
         check(program)
     return tuple(programs)

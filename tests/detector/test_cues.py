@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cues import LOGIT_BOUND, OPENING_TOKENS, SAMPLE, SAMPLE_HEAD, HashedCues, load_cues
+from detector.cues import EDGE_TOKENS, LOGIT_BOUND, SAMPLE, SAMPLE_HEAD, HashedCues, load_cues
 from detector.errors import ModelError
 from detector.fingerprint import ngram_rows
 from detector.intents import INTENTS, N_INTENTS
@@ -40,8 +40,9 @@ def test_logits_are_bounded() -> None:
     assert np.abs(logits).max() == LOGIT_BOUND
 
 
-def test_samples_openings_and_counts() -> None:
-    """The sample is the first 44 and last 20 token pairs; the opening is the first five words."""
+def test_samples_edges_and_counts() -> None:
+    """The sample is the first 44 and last 20 token pairs; the edges are the first and last five
+    words."""
     model = seeded_cues()
     buffer, pieces = pieces_of(*TEXTS)
     read = model.read(buffer, pieces, np.ones(len(pieces), np.bool_))
@@ -52,10 +53,12 @@ def test_samples_openings_and_counts() -> None:
             pairs = pairs[:SAMPLE_HEAD] + pairs[SAMPLE_HEAD - SAMPLE :]
         assert read.n_tokens[p] == len(tokens)
         assert read.sample[p, : read.n_sample[p]].tolist() == pairs
-        opening = 1
-        for token in tokens[:OPENING_TOKENS]:
+        opening, closing = 1, 2
+        for token in tokens[:EDGE_TOKENS]:
             opening = pair(opening, token)
-        assert read.edges[p, 0] == opening
+        for token in tokens[::-1][:EDGE_TOKENS]:
+            closing = pair(closing, token)
+        assert read.edges[p].tolist() == [opening, closing]
     assert read.tag.tolist() == ["<think>" in t for t in TEXTS]
 
 
@@ -68,7 +71,7 @@ def test_only_wanted_pieces_are_read_and_alike() -> None:
     some = model.read(buffer, pieces, wanted)
     assert (some.slot >= 0).tolist() == wanted.tolist()
     assert some.slot[wanted].tolist() == list(range(int(wanted.sum())))
-    for name in ("logits", "sample", "n_sample", "n_tokens", "opening", "tag"):
+    for name in ("logits", "sample", "n_sample", "n_tokens", "edges", "tag"):
         assert getattr(some, name).tobytes() == getattr(every, name)[wanted].tobytes()
 
 

@@ -12,10 +12,11 @@ import pytest
 from detector.features import FEATURE_NAMES, N_FEATURES
 from detector.lake import Lake, LakeError, clear_lake, utc_day
 from detector.lake_query import LakeQuery
-from detector.outputs import FactBatch, Outputs, ScoreRow
+from detector.outputs import FactBatch, Outputs
 from detector.partition import PartitionSettings
 from detector.pipeline import Pipeline, load_models
 from detector.policy import default_policy_path, load_policy
+from detector.score_row import ScoreRow
 from streams.files import FileRecord, read_files
 from streams.record import ApiRequest
 from tests.detector.builders import DAY_S, T0_S, ask

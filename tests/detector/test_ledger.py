@@ -10,7 +10,8 @@ import numpy as np
 
 from detector.features import N_FEATURES
 from detector.ledger import AccountSummary, Ledger
-from detector.outputs import Outputs, ScoreRow
+from detector.outputs import Outputs
+from detector.score_row import ScoreRow
 from detector.verdict_change import VerdictChange, Versions
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from detector.features import FEATURE_NAMES, N_FEATURES
 from detector.output_records import DEAD_LETTERS, SCORES, VERDICTS, output_records
-from detector.outputs import Outputs, ScoreRow
+from detector.outputs import Outputs
+from detector.score_row import ScoreRow
 from streams.deadletters import DeadLetter
 from streams.envelope import decode
 from tests.detector.test_ledger import change

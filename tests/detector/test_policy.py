@@ -39,7 +39,11 @@ def test_packaged_policy_is_valid_and_explains_every_key() -> None:
         ("shadow = false", "shadow = 0", "shadow"),
         ('cue_groups = ["intent", "template"]', "cue_groups = [1]", "cue_groups.0"),
         ("expires_s = 604800\nneeds", "expires_s = 0\nneeds", "steps.block.expires_s"),
-        ("expires_s = 259200\n[steps.b", "expires_s = 9\nneeds_person = true\n[steps.b", "steps.restrict.needs_person"),
+        (
+            "expires_s = 259200\n[steps.b",
+            "expires_s = 9\nneeds_person = true\n[steps.b",
+            "steps.restrict.needs_person",
+        ),
         ('alert_from = "watch"', 'alert_from = "allow"', "alert_from"),
     ],
 )  # fmt: skip

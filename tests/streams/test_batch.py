@@ -277,7 +277,7 @@ def test_an_empty_batch() -> None:
     )
 )
 def test_any_text_round_trips(told: list[list[tuple[str, str]]]) -> None:
-    """Any text, NUL and lone surrogates among them, stands in the buffer as it was, apart from all other."""
+    """Any text, NUL and lone surrogates among them, stands in the buffer as it was."""
     batch = build(*(ApiRequest(messages=[Message(*m) for m in log]) for log in told))
     want = [t for log in told for _, t in log if t.strip()]
     assert [t.decode("utf-8", "surrogatepass") for t in texts(batch)] == want

@@ -115,3 +115,17 @@ def test_impossible_settings_are_said() -> None:
         RatioCap(cap=1.5)
     with pytest.raises(ValueError, match="minimum"):
         RatioCap(minimum=200, window=200)
+
+
+@pytest.mark.parametrize("bad_first", [0, 1, 19])
+def test_many_good_records_count_as_one_by_one(bad_first: int) -> None:
+    """`good(n)` leaves the cap as n calls of `good()` do, across halvings of the window too."""
+    at_once, one_by_one = (RatioCap(minimum=20, window=101, cap=1.0) for _ in range(2))
+    for cap in (at_once, one_by_one):
+        for _ in range(bad_first):
+            cap.bad(MalformedRecord("x", "y"))
+    for count in (0, 1, 7, 100, 101, 1000, 3):
+        at_once.good(count)
+        for _ in range(count):
+            one_by_one.good()
+        assert vars(at_once) == vars(one_by_one)

@@ -181,7 +181,7 @@ def test_parquet_rows_become_json_objects(tmp_path: Path) -> None:
         "t": T0_S,
         "none": None,
         "messages": [{"role": "user", "name": None}, None],
-        "at": dt.datetime(2026, 1, 2, 3, 4, 5),
+        "at": dt.datetime(2026, 1, 2, 3, 4, 5),  # noqa: DTZ001  (Parquet times may have no zone)
         "day": dt.date(2026, 1, 2),
         "raw": b"\xff\x00",
         "text": b"ok",
