@@ -38,23 +38,24 @@ class Scored:
     Attributes:
         scores, p_values: shape (d,), of the due account rows.
         judged: float32, shape (d, N_FEATURES): the vector that each score rests on.
-        frame_gain: float64, shape (d,): log-odds that the look at the hot frame adds, 0 if none.
+        frame_says: float64, shape (d,): log-odds of the look at the hot frame over those of an
+            account of which nothing is known; NaN where there is no such look.
         narrow_scores, narrow_p_values: shape (m,), of the due keys and end users.
     """
 
     scores: NDArray[np.float32]
     p_values: NDArray[np.float64]
     judged: NDArray[np.float32]
-    frame_gain: NDArray[np.float64]
+    frame_says: NDArray[np.float64]
     narrow_scores: NDArray[np.float32]
     narrow_p_values: NDArray[np.float64]
 
 
 def score_due(scorer: Scorer, due: Due) -> Scored:
     """Scores the due rows, accounts and narrower entities."""
-    scores, judged, gain = look_twice(scorer, due.rows, due.vectors)
+    scores, judged, says = look_twice(scorer, due.rows, due.vectors)
     narrow = scorer.probabilities(scorer.impute(due.narrow_vectors))
-    return Scored(scores, scorer.p_values(scores), judged, gain, narrow, scorer.p_values(narrow))
+    return Scored(scores, scorer.p_values(scores), judged, says, narrow, scorer.p_values(narrow))
 
 
 def look_twice(
@@ -63,8 +64,8 @@ def look_twice(
     """Scores accounts as a whole and by their hot frame (`features.part`); the larger counts.
 
     Returns:
-        scores, shape (d,); the vectors they rest on, shape (d, N_FEATURES); and the log-odds that
-        the second look adds, shape (d,).
+        scores, shape (d,); the vectors they rest on, shape (d, N_FEATURES); and what the second
+        look says, shape (d,), see `Scored.frame_says`.
     """
     part = np.empty_like(vectors)
     there = read_part(rows, part)
@@ -73,23 +74,23 @@ def look_twice(
     at = np.flatnonzero(there)
     second = looks[len(rows) :]
     better = second > scores[at]
-    gain = np.zeros(len(rows))
-    gain[at[better]] = log_odds(second[better]) - log_odds(scores[at[better]])
+    says = np.full(len(rows), np.nan)
+    says[at] = log_odds(second) - scorer.prior_log_odds
     scores[at[better]] = second[better]
     judged[at[better]] = part[at[better]]
-    return scores, judged, gain
+    return scores, judged, says
 
 
-def credit_frame(groups: Groups, gain: float) -> Groups:
-    """The groups with what the look at the hot frame adds credited to "frames".
+def credit_frame(groups: Groups, says: float) -> Groups:
+    """The groups with what the look at the hot frame says credited to "frames".
 
     Many new items under one reused frame are behaviour, not wording: the second group that a
     throttle needs.
     """
-    if not gain > 0.0:
+    if np.isnan(says):
         return groups
     return tuple(
-        GroupEvidence(g.name, True, gain, g.readings) if g.name == frames.NAME else g
+        GroupEvidence(g.name, True, says, g.readings) if g.name == frames.NAME else g
         for g in groups
     )
 

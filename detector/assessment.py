@@ -29,7 +29,7 @@ class GroupEvidence(msgspec.Struct, frozen=True):
             agree nor refute.
         contribution: change of the log-odds when the group is put back to its benign median
             and scored again; above 0 the group speaks for extraction.
-        readings: the features that stand out most, at most three.
+        readings: the features that speak loudest for extraction, at most three.
     """
 
     name: str

@@ -6,6 +6,8 @@ from typing import Final
 
 GROUP_WORDS: Final[dict[str, str]] = {
     "intent": "what the requests ask for",
+    "template": "what the system prompts read like",
+    "frames": "many new items under one reused frame that reads like a harvest",
     "elicitation": "asking for the model's own reasoning",
     "cues": "wording of the requests",
     "diversity": "variety of the prompts",
@@ -20,12 +22,15 @@ GROUP_WORDS: Final[dict[str, str]] = {
 FEATURE_WORDS: Final[dict[str, str]] = {
     # intent
     "extraction_logit": "likeness of the wording to a harvest (log-odds)",
-    "extraction_spread": "spread of that likeness over the pieces",
+    "extraction_spread": "unevenness of the likeness of the wording to a harvest",
     "extraction_high": "share of pieces that read like part of a harvest",
     "extraction_low": "share of pieces that read like ordinary use",
     "thinking_tag_share": "share of pieces that name a thinking tag",
     "system_extraction": "likeness of the system prompt to a harvest (log-odds)",
     "system_elicitation": "how much the system prompt asks for the model's own reasoning",
+    "hot_frame_logit": "likeness to a harvest of the frame that reads most like one (log-odds)",
+    "hot_frame_share": "share of prompts under that frame",
+    "hot_frame_one_shot": "share of requests under that frame without any follow-up",
     # diversity
     "distinct_share": "share of prompts never asked before",
     "near_duplicate_share": "share of prompts nearly equal to a recent one",

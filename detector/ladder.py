@@ -136,5 +136,5 @@ def _highest_step(policy: Policy, assessment: Assessment, outside: int, groups: 
 
 def _reason_code(level: Level, cues_agree: bool, outside: list[str]) -> str:
     if level == "watch":
-        return "early-signs" if outside or not cues_agree else "elicitation-cue"
+        return "early-signs" if outside or not cues_agree else "telltale-wording"
     return "two-groups" if cues_agree else "harvest-without-cue"

@@ -210,10 +210,11 @@ class Partition:
         vectors = [looks[k] for k in likely]
         explained = dict(zip(likely, self._explain(vectors), strict=True))
         for k, ((event, whole, i), row) in enumerate(zip(order, rows, strict=True)):
+            self._tell(self.verdicts.expire(float(clocks[event])), None, out)
             if self._matters(row):  # a verdict may have changed since
                 groups = explained.get(k) or self._explain([looks[k]])[0]
                 if whole:
-                    groups = assess.credit_frame(groups, float(scored.frame_gain[i]))
+                    groups = assess.credit_frame(groups, float(scored.frame_says[i]))
                 make = assess.assess_account if whole else assess.assess_narrow
                 found = make(self.state, batch, due, scored, i, groups)
                 organisation = batch.requests[event].organisation
@@ -260,7 +261,7 @@ class Partition:
         vectors = np.empty((len(index), N_FEATURES), np.float32)
         rows = self.state.accounts.rows[index]
         read_features(rows, vectors)
-        scores, judged, gain = assess.look_twice(self._scorer, rows, vectors)
+        scores, judged, says = assess.look_twice(self._scorer, rows, vectors)
         p_values = self._scorer.p_values(scores)
         parts = self.state.parts(rows)
         for i, name in enumerate(names):
@@ -273,7 +274,7 @@ class Partition:
             )  # fmt: skip
             out.scores.append(row)
             if row.requests >= FIRST_POINT and self._matters(row):
-                groups = assess.credit_frame(self._explain([judged[i]])[0], float(gain[i]))
+                groups = assess.credit_frame(self._explain([judged[i]])[0], float(says[i]))
                 found = assess.account_assessment(
                     self.state, groups, rows[i], vectors[i], parts[i],
                     tenant, account,

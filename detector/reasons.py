@@ -14,6 +14,7 @@ from streams.envelope import rfc3339
 
 CODE_WORDS: Final[dict[str, str]] = {
     "elicitation-cue": "requests ask the model to lay its own reasoning open",
+    "telltale-wording": "the wording reads like a collection of answers; not enough to act on",
     "early-signs": "first signs of answers being collected; not enough to act on",
     "harvest-without-cue": "answers are collected systematically, without telltale wording",
     "two-groups": "telltale wording and systematic collection of answers agree",
@@ -24,6 +25,8 @@ _SEEN: Final[dict[str, str]] = {
     "intent": "The wording of the requests resembled the production of training material.",
     "elicitation": "Requests asked the model to lay its own hidden reasoning open.",
     CUES: "Requests asked the model to lay its own hidden reasoning open.",
+    "template": "A system prompt resembled the instructions of a data collection.",
+    "frames": "Many new items were put through one reused prompt.",
     "diversity": "Many different items were put through the same kind of prompt.",
     "harvest": "Far more text was taken out than conversations usually need.",
     "rate": "The rhythm of the requests resembled an unattended program.",

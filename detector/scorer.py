@@ -23,6 +23,8 @@ from detector.errors import ModelError
 from detector.features import FEATURE_NAMES, GROUP_OF, GROUPS, schema_hash
 
 _REMEDY = "train it with `python -m models train` or point `model_dir` at a released model"
+MIN_EFFECT = 0.1
+
 log = structlog.get_logger()
 
 
@@ -87,6 +89,11 @@ class Scorer:
                 )
             log.warning("no GPU: the classifier runs on the CPU", provider=self.provider)
 
+    @property
+    def prior_log_odds(self) -> float:
+        """Log-odds of an account of which nothing is known: every input at its benign median."""
+        return float(log_odds(self.probabilities(self.card.median[None, :]))[0])
+
     def impute(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Model inputs, shape (n, f), of raw vectors, shape (n, N_FEATURES): NaN to the median."""
         picked = vectors[:, self._columns]
@@ -113,6 +120,9 @@ class Scorer:
     def explain(self, vectors: NDArray[np.float32]) -> list[tuple[GroupEvidence, ...]]:
         """What each feature group contributes to each account's log-odds, in one run of the graph.
 
+        A group's readings are its features that speak loudest for extraction: the log-odds fall
+        by at least MIN_EFFECT when the feature alone is put back to its benign median.
+
         Args:
             vectors: float32, shape (k, N_FEATURES), raw, NaN where unknown.
 
@@ -120,24 +130,27 @@ class Scorer:
             k tuples, each in the order of the groups.
         """
         raw = vectors[:, self._columns]
-        variants = np.repeat(self.impute(vectors)[:, None, :], len(self._groups) + 1, axis=1)
+        f = raw.shape[1]
+        variants = np.repeat(self.impute(vectors)[:, None, :], 1 + len(self._groups) + f, axis=1)
         for g, (_, columns) in enumerate(self._groups):
             variants[:, g + 1, columns] = self.card.median[columns]
-        runs = self.probabilities(variants.reshape(-1, raw.shape[1]))
-        logits = log_odds(runs).reshape(len(raw), -1)
-        contributions = (logits[:, :1] - logits[:, 1:]).tolist()
-        width = np.maximum(self.card.high - self.card.low, 1e-6)
-        distance = np.abs(raw - self.card.median) / width
+        for c in range(f):
+            variants[:, 1 + len(self._groups) + c, c] = self.card.median[c]
+        logits = log_odds(self.probabilities(variants.reshape(-1, f))).reshape(len(raw), -1)
+        falls = logits[:, :1] - logits[:, 1:]
+        effects = falls[:, len(self._groups) :]
+        contributions = falls[:, : len(self._groups)].tolist()
         out: list[list[GroupEvidence]] = [[] for _ in range(len(raw))]
         for g, (name, columns) in enumerate(self._groups):
-            far = distance[:, columns]
-            known = (~np.isnan(far)).sum(axis=1).tolist()
-            top = columns[np.argsort(-far, axis=1, kind="stable")[:, :3]]  # unknown ones come last
+            known = np.any(~np.isnan(raw[:, columns]), axis=1)
+            order = np.argsort(-effects[:, columns], axis=1, kind="stable")[:, :3]
+            top = columns[order]
             values = np.take_along_axis(raw, top, axis=1).tolist()
+            speaks = (np.take_along_axis(effects, top, axis=1) >= MIN_EFFECT).sum(axis=1).tolist()
             for i, features in enumerate(top.tolist()):
-                readings = map(self._reading, features[: known[i]], values[i])
+                readings = map(self._reading, features[: speaks[i]], values[i])
                 out[i].append(
-                    GroupEvidence(name, known[i] > 0, contributions[i][g], tuple(readings))
+                    GroupEvidence(name, bool(known[i]), contributions[i][g], tuple(readings))
                 )
         return [tuple(groups) for groups in out]
 

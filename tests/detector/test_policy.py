@@ -37,7 +37,7 @@ def test_packaged_policy_is_valid_and_explains_every_key() -> None:
         ("calm_points = 2", "calm_points = 0", "calm_points"),
         ("calm_points = 2", "", "calm_points"),
         ("shadow = false", "shadow = 0", "shadow"),
-        ('cue_groups = ["intent", "template"]', "cue_groups = [1]", "cue_groups.0"),
+        ('cue_groups = ["intent", "elicitation"]', "cue_groups = [1]", "cue_groups.0"),
         ("expires_s = 604800\nneeds", "expires_s = 0\nneeds", "steps.block.expires_s"),
         (
             "expires_s = 259200\n[steps.b",

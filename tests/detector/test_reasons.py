@@ -57,6 +57,7 @@ def test_every_reason_code_has_words() -> None:
         assessed(p_value=0.015, agreeing=("intent",)),
         assessed(p_value=0.003),
         assessed(p_value=0.003, agreeing=("intent", "rate")),
+        assessed(p_value=0.9, cue_pieces=4, cue_score=0.95),
     ]
     codes = {change.reason_code for case in cases for change in book().judge(case)}
     assert codes == set(CODE_WORDS)

@@ -51,7 +51,7 @@ def run(verdicts: VerdictBook, log: list[Assessment]) -> list[VerdictChange]:
         (assessed(p_value=0.003), "throttle", "harvest-without-cue"),
         (assessed(p_value=0.003, agreeing=("harvest",)), "watch", "early-signs"),
         (assessed(p_value=0.003, agreeing=("intent", "rate")), "throttle", "two-groups"),
-        (assessed(p_value=0.003, agreeing=("intent",)), "watch", "elicitation-cue"),
+        (assessed(p_value=0.003, agreeing=("intent",)), "watch", "telltale-wording"),
         (assessed(p_value=0.003, agreeing=()), "allow", ""),
         (assessed(p_value=0.003, new_pieces=9), "watch", "early-signs"),
         (assessed(p_value=0.001), "restrict", "harvest-without-cue"),

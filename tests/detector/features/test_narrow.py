@@ -66,11 +66,11 @@ def test_the_rest_is_unknown(history: tuple[list[ApiRequest], list[float]]) -> N
 
 
 def test_a_constant_opening() -> None:
-    """The majority vote is 1 for one opening and near 0 without a majority."""
+    """The majority vote's margin read as a share: 1 for one opening, near a half for none."""
     same = [ask(f"Write one hard question about topic {w}", key="k") for w in "abcdefgh"]
     mixed = [ask(f"{w} {w} {w} {w} {w} text", key="k") for w in "abcdefgh"]
     assert narrow_features(feed(same)[0])["opening_share"] > 0.99
-    assert narrow_features(feed(mixed)[0])["opening_share"] < 0.2
+    assert 0.5 <= narrow_features(feed(mixed)[0])["opening_share"] < 0.6
 
 
 def test_each_key_has_its_own() -> None:
