@@ -126,7 +126,7 @@ class Intake:
             if self._set_format is not None:
                 raise malformed(error) from None
             return None
-        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
             return None
         if request.event_time_s is not None:
             return request

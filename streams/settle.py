@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from operator import attrgetter
 
 import msgspec
 
 from streams.errors import MalformedRecord
-from streams.formats.times import EARLIEST_S, LATEST_S
 from streams.privacy import Privacy
-from streams.record import ApiRequest
+from streams.record import EARLIEST_S, LATEST_S, MAX_COUNT, MAX_NAME_CHARS, ApiRequest
 
-_LONGEST_ID = 512
 _TEXTS = ("system", "tools", "output_text", "response_format")
 _IDS = (
     "account",
@@ -33,7 +30,6 @@ _IDS = (
     "finish_reason_raw",
     "event_id",
 )
-_names_of = attrgetter(*_IDS)
 _COUNTS = (
     "input_tokens",
     "cached_tokens",
@@ -73,8 +69,8 @@ class Settler:
         self._check(request)
         for name in _IDS:
             value = getattr(request, name)
-            if value is not None and len(value) > _LONGEST_ID:
-                setattr(request, name, value[:_LONGEST_ID])
+            if value is not None and len(value) > MAX_NAME_CHARS:
+                setattr(request, name, value[:MAX_NAME_CHARS])
         self._cut_all(request)
         if request.tenant == "default":
             request.tenant = self._tenant
@@ -88,28 +84,10 @@ class Settler:
     ) -> ApiRequest:
         """The same result for a record decoded by type, in the few steps that most need.
 
-        A record no longer than one text may be holds no text to cut, and JSON holds no NaN; all
-        that is left is ranges, names and identities.
+        The decoder has held counts, times and names to their bounds (`streams.record`), JSON holds
+        no NaN, and a record no longer than one text may be holds no text to cut.
         """
-        when = request.event_time_s
-        counts = (
-            (request.input_tokens or 0)
-            | (request.output_tokens or 0)
-            | (request.cached_tokens or 0)
-            | (request.reasoning_tokens or 0)
-            | (request.n_messages or 0)
-            | (request.tool_count or 0)
-            | (request.output_chars or 0)
-        )
-        if (
-            when is None
-            or not EARLIEST_S <= when <= LATEST_S
-            or not request.event_id
-            or not 0 <= counts < 2**53
-            or record_bytes > self._most
-            # names that are short together are short each
-            or len("".join(filter(None, _names_of(request)))) > _LONGEST_ID
-        ):
+        if request.event_time_s is None or not request.event_id or record_bytes > self._most:
             return self.settle(request, record_time_s)
         if request.tenant == "default":
             request.tenant = self._tenant
@@ -137,7 +115,7 @@ class Settler:
             )
         for name in _COUNTS:
             value = getattr(request, name)
-            if value is not None and not 0 <= value <= 2**53:
+            if value is not None and not 0 <= value <= MAX_COUNT:
                 raise MalformedRecord(name, "a count between 0 and 2**53", str(value))
         for name in _MEASURES:
             value = getattr(request, name)

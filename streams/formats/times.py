@@ -11,11 +11,7 @@ from datetime import UTC, datetime
 
 from streams.errors import MalformedRecord
 from streams.formats.values import SENTINELS, is_absent, long_pair
-
-EARLIEST_S = 946_684_800.0
-"""2000-01-01: no language model API is older."""
-LATEST_S = 7_258_118_400.0
-"""2200-01-01."""
+from streams.record import EARLIEST_S, LATEST_S
 
 TICKS_1970 = 621_355_968_000_000_000
 """1970-01-01 in .NET ticks (100 ns since the year 1)."""
