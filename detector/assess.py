@@ -192,7 +192,7 @@ def account_assessment(
         harvest=Harvest(
             pairs=int(row["pairs"]),
             output_tokens=int(row["taken_tokens"]) if known else None,
-            topic_coverage=None if np.isnan(coverage) else coverage,
+            topic_coverage=None if np.isnan(coverage) else min(coverage, 1.0),
         ),
         concentration=_concentration(state, row, part, requests),
     )

@@ -50,7 +50,7 @@ FEATURE_WORDS: Final[dict[str, str]] = {
     "output_tokens": "output tokens an answer (logarithm)",
     "saturated_share": "share of answers that reach the allowed length",
     "refused_share": "share of answers refused",
-    "fan_out": "answers asked for in one request",
+    "fan_out": "answers asked for in one request (logarithm)",
     "logprob_probe_share": "share of requests that probe the probabilities of tokens",
     "inline_tag_share": "share of answers that keep to a demanded reasoning tag",
     "zero_temperature_share": "share of requests at temperature 0",

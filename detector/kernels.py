@@ -256,7 +256,11 @@ def apply_events(
             if intent.update_piece(row, w, logits[a], tag[a]):
                 cues += 1
             frames.update_piece(
-                row, edges[a], logits[a, EXTRACTION], e.history == 0 and e.user_turns <= 1
+                row,
+                edges[a],
+                logits[a, EXTRACTION],
+                logits[a, ELICIT] > 0.0,
+                e.history == 0 and e.user_turns <= 1,
             )
             diversity.update_piece(row, w, sample[a], n_sample[a], n_tokens[a], z)
             uses_tags |= tag[a]

@@ -117,17 +117,18 @@ def score_without(assessment: Assessment, groups: tuple[str, ...]) -> float:
 def _highest_step(policy: Policy, assessment: Assessment, outside: int, groups: int) -> Level:
     reached: Level = "allow"
     own_score = score_without(assessment, policy.template_groups)
-    watch_score = policy.step("watch").score
     for level in LEVELS[1:]:
         step = policy.step(level)
+        narrow = assessment.scope in ("key", "end_user") and RANK[level] > RANK["watch"]
+        narrow_least = policy.narrow_min_new_pieces if narrow else 0
         holds = (
             assessment.p_value <= step.p_value
             and assessment.score >= step.score
-            and assessment.new_pieces >= step.min_new_pieces
+            and assessment.new_pieces >= max(step.min_new_pieces, narrow_least)
             and groups >= step.min_groups
             # Wording alone never throttles anybody, whatever the policy's numbers say, and a
             # system prompt, often a framework's, never makes the difference by itself.
-            and (RANK[level] <= RANK["watch"] or (outside > 0 and own_score >= watch_score))
+            and (RANK[level] <= RANK["watch"] or (outside > 0 and own_score >= step.score))
         )
         if holds:
             reached = level

@@ -78,6 +78,7 @@ class Policy(BaseModel):
     cue_watch_expires_s: Seconds
     narrow_evidence_share: Share
     narrow_request_share: Share
+    narrow_min_new_pieces: Annotated[int, Field(ge=0)]
     steps: Steps
 
     @property

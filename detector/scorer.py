@@ -80,6 +80,9 @@ class Scorer:
         if asked.name != "features" or asked.shape[-1] != len(self.card.features):
             raise ModelError(str(graph), "the graph does not take the card's features", _REMEDY)
         self.provider = str(self._session.get_providers()[0])
+        nothing = self.probabilities(self.card.median[None, :])
+        self.prior_log_odds = float(log_odds(nothing)[0])
+        """Log-odds of an account of which nothing is known: every input at its benign median."""
         if not self.provider.startswith("CUDA"):
             if require_gpu:
                 raise ModelError(
@@ -88,11 +91,6 @@ class Scorer:
                     "install the NVIDIA driver and CUDA 13 libraries or unset require_gpu",
                 )
             log.warning("no GPU: the classifier runs on the CPU", provider=self.provider)
-
-    @property
-    def prior_log_odds(self) -> float:
-        """Log-odds of an account of which nothing is known: every input at its benign median."""
-        return float(log_odds(self.probabilities(self.card.median[None, :]))[0])
 
     def impute(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Model inputs, shape (n, f), of raw vectors, shape (n, N_FEATURES): NaN to the median."""

@@ -73,6 +73,9 @@ def rotate_command(
     seed: int = SEED,
     workers: int = 2,
     only: Annotated[list[str] | None, typer.Option(help="Only these tools.")] = None,
+    models: Annotated[
+        Path | None, typer.Option(help="Keep the rotated models here; use those that are there.")
+    ] = None,
     details: Annotated[bool, typer.Option(help="Print every captured account.")] = False,
 ) -> None:
     """Train without each captured tool in turn and judge that tool's traffic."""
@@ -90,6 +93,7 @@ def rotate_command(
             seed,
             workers=workers,
             only=only or (),
+            models=models,
             done=lambda tool, n, of: progress.update(
                 task, description=f"{tool} left out ({n}/{of})", completed=n, total=of
             ),

@@ -22,7 +22,7 @@ CALIBRATION_POINTS = 4000
 
 
 def account_graph(model: AccountModel) -> onnx.ModelProto:
-    """Sub, Div, Clip, Gemm and Sigmoid: operators that all have CUDA kernels.
+    """Sub, Div, Max, Min, Gemm and Sigmoid: operators that all have CUDA kernels.
 
     Input "features", float32 [n, f], imputed; output "probability", float32 [n, 1].
     """
@@ -35,7 +35,8 @@ def account_graph(model: AccountModel) -> onnx.ModelProto:
         [
             helper.make_node("Sub", ["features", "mean"], ["centred"]),
             helper.make_node("Div", ["centred", "scale"], ["scaled"]),
-            helper.make_node("Clip", ["scaled", "floor", "ceiling"], ["clipped"]),
+            helper.make_node("Max", ["scaled", "floor"], ["floored"]),
+            helper.make_node("Min", ["floored", "ceiling"], ["clipped"]),
             helper.make_node("Gemm", ["clipped", "weights", "bias"], ["logit"]),
             helper.make_node("Sigmoid", ["logit"], ["probability"]),
         ],
@@ -45,8 +46,8 @@ def account_graph(model: AccountModel) -> onnx.ModelProto:
         [
             constant("mean", model.mean),
             constant("scale", model.scale),
-            constant("floor", np.array(-CLIP, np.float32)),
-            constant("ceiling", np.array(CLIP, np.float32)),
+            constant("floor", model.floor),
+            constant("ceiling", np.full(f, CLIP, np.float32)),
             constant("weights", model.weights.reshape(f, 1)),
             constant("bias", np.array([model.bias], np.float32)),
         ],

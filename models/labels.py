@@ -85,7 +85,7 @@ BENIGN_KINDS = frozenset(
         "evaluate", "judge", "label", "rag", "agent", "audit", "testgen", "content", "translation",
         "monitor", "tutor", "game", "roleplay", "reseller", "loadtest", "chat", "support",
         "summarise", "extract", "classify", "code", "search", "simulate", "plan", "moderation",
-        "medical", "legal", "finance", "data", "ops", "research", "other",
+        "medical", "legal", "finance", "data", "ops", "research", "redteam", "other",
     }
 )  # fmt: skip
 """Kinds of benign programs that the bank knows."""

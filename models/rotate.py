@@ -54,17 +54,19 @@ def rotate(
     workers: int,
     done: Callable[[str, int, int], None],
     only: Sequence[str] = (),
+    models: Path | None = None,
 ) -> list[Outcome]:
     """Outcomes of all captured accounts, each judged by a model that never saw its tool.
 
-    `done` is called with tool, number done and number of tools. `only` names some tools.
+    `done` is called with tool, number done and number of tools. `only` names some tools. `models`
+    is a folder where the rotated models are kept; those found there are used again.
     """
     policy = load_policy(default_policy_path())
     material = gather(data, captures, seed, lambda text: None, thin=True)
     captured = [a for a in material.accounts if a.source == "captures"]
     tools = sorted({a.batch for a in captured})
     tools = [t for t in tools if not only or t in only]
-    job = partial(_leave_out, material, policy, seed)
+    job = partial(_leave_out, material, policy, seed, models)
     outcomes: list[Outcome] = []
     with ProcessPoolExecutor(workers) as pool:
         for number, (tool, found) in enumerate(zip(tools, pool.map(job, tools), strict=True)):
@@ -73,14 +75,18 @@ def rotate(
     return outcomes
 
 
-def _leave_out(material: Material, policy: Policy, seed: int, tool: str) -> list[Outcome]:
+def _leave_out(
+    material: Material, policy: Policy, seed: int, models: Path | None, tool: str
+) -> list[Outcome]:
     mine = [a for a in material.accounts if a.source == "captures" and a.batch == tool]
-    with TemporaryDirectory() as folder:
-        train_on(
-            material, Path(folder), version=f"without-{tool}", seed=seed,
-            step=lambda text: None, left_out=f"tool {tool}",
-        )  # fmt: skip
-        return judge(mine, Path(folder), policy)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) if models is None else models / tool
+        if not (folder / "cues.json").exists():
+            train_on(
+                material, folder, version=f"without-{tool}", seed=seed,
+                step=lambda text: None, left_out=f"tool {tool}",
+            )  # fmt: skip
+        return judge(mine, folder, policy)
 
 
 def judge(accounts: Iterable[Account], model_dir: Path, policy: Policy) -> list[Outcome]:

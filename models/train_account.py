@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +27,27 @@ LEFT_OUT = frozenset(
         # who is asking and how, not what is taken: composed at random, so only noise to learn
         "key_spread", "models", "failure_share", "network_spread", "address_spread",
         "agent_spread", "streamed_share",
+        # parameters that only protect where they are known: a log without them must not accuse
+        "zero_temperature_share", "structured_share",
         # the hot frame: a maximum over frames, noisy in benign accounts that run many of them
         "hot_frame_logit", "hot_frame_share", "hot_frame_one_shot",
         # lengths of texts: they tell tools apart, not purposes
         "item_tokens", "piece_tokens", "user_bytes",
-        # single intents: with a few hundred programs they are learnt by heart; the extraction
-        # logit, which is trained on texts, says the same in one number
-        *(f"intent_{name}" for name in INTENTS),
+        # single intents but elicitation: with a few hundred programs they are learnt by heart; the
+        # extraction logit, which is trained on texts, says the same in one number
+        *(f"intent_{name}" for name in INTENTS if name != "elicit"),
     }
 )  # fmt: skip
 """Features that the classifier does not read yet; they are shown to analysts all the same."""
+
+ONE_SIDED = frozenset(
+    {
+        "output_input_ratio", "output_tokens", "saturated_share", "refused_share", "fan_out",
+        "logprob_probe_share", "inline_tag_share", "graded_short_share",
+    }
+)  # fmt: skip
+"""Features of outputs and parameters: they may speak for extraction, never against it, so that
+stripping them from a log can only lower a score."""
 
 INPUTS = tuple(name for name in FEATURE_NAMES if name not in LEFT_OUT)
 CLIP = 4.0
@@ -49,11 +60,14 @@ JUDGED_REQUESTS = 200
 
 @dataclass(frozen=True, slots=True)
 class AccountModel:
-    """p = sigmoid(clip((x - mean) / scale, ±CLIP) · weights + bias).
+    """p = sigmoid(min(max((x - mean) / scale, floor), CLIP) · weights + bias).
+
+    `mean` is the benign median, so an unknown feature adds nothing; `floor` is 0 for ONE_SIDED
+    features, else -CLIP.
 
     Attributes:
         inputs: feature names, length f.
-        median, mean, scale, low, high, weights: float32, shape (f,).
+        median, mean, scale, floor, low, high, weights: float32, shape (f,).
         bias: float.
     """
 
@@ -61,6 +75,7 @@ class AccountModel:
     median: NDArray[np.float32]
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
+    floor: NDArray[np.float32]
     low: NDArray[np.float32]
     high: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -77,7 +92,7 @@ class AccountModel:
         """Imputed, standardised and clipped inputs, shape (n, f)."""
         picked = x[:, _columns(self.inputs)]
         filled = np.where(np.isnan(picked), self.median, picked)
-        scaled = np.clip((filled - self.mean) / self.scale, -CLIP, CLIP)
+        scaled = np.minimum(np.maximum((filled - self.mean) / self.scale, self.floor), CLIP)
         return np.asarray(scaled, np.float32)
 
 
@@ -99,13 +114,24 @@ def fit_account(samples: Samples, accounts: Sequence[Account]) -> AccountModel:
         high = _known(np.nanquantile(benign, 0.95, axis=0), 0.0)
         scale = _known(np.nanstd(x, axis=0), 1.0)
     scale[scale < 1e-3] = 1.0
-    blank = AccountModel(INPUTS, median, median, scale, low, high, np.zeros_like(median), 0.0)
-    head = LogisticRegression(C=STRENGTH, max_iter=1000, random_state=0)
-    head.fit(blank.standardise(samples.x[use]), y, sample_weight=w)
-    return AccountModel(
-        INPUTS, median, median, scale, low, high,
-        head.coef_[0].astype(np.float32), float(head.intercept_[0]),
-    )  # fmt: skip
+    sided = np.array([name in ONE_SIDED for name in INPUTS])
+    floor = np.where(sided, 0.0, -CLIP).astype(np.float32)
+    blank = AccountModel(
+        INPUTS, median, median, scale, floor, low, high, np.zeros_like(median), 0.0
+    )
+    z = blank.standardise(samples.x[use])
+    weights = np.zeros(len(INPUTS), np.float32)
+    used = np.ones(len(INPUTS), np.bool_)
+    while True:  # a one-sided feature that would speak against extraction is left out
+        head = LogisticRegression(C=STRENGTH, max_iter=1000, random_state=0)
+        head.fit(z[:, used], y, sample_weight=w)
+        weights[:] = 0.0
+        weights[used] = head.coef_[0]
+        wrong = sided & (weights < 0.0)
+        if not wrong.any():
+            break
+        used &= ~wrong
+    return replace(blank, weights=weights, bias=float(head.intercept_[0]))
 
 
 def worst_scores(

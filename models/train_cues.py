@@ -59,7 +59,9 @@ def bags(
         present = matrix.copy()
         present.data[:] = 1.0
         common = (pool @ present).tocsr()
-        common.data = (common.data >= FRAME_SHARE).astype(np.float64)
+        # of a text alone in its bag, or of the only one with an n-gram, nothing is a frame
+        least = np.maximum(FRAME_SHARE, 1.5 / np.bincount(bag))
+        common.data = (common.data >= np.repeat(least, np.diff(common.indptr))).astype(np.float64)
         mean = (_rows_scaled(mean, ~masked) + _rows_scaled(mean.multiply(common), masked)).tocsr()
     return mean, np.stack([r.labels() for r in first]), np.array([r.weight for r in first]), first
 

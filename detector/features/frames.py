@@ -26,6 +26,7 @@ FIELDS = [
     ("frame_pieces", "f4", (2 * FRAMES,)),  # pieces since the frame took its place
     ("frame_logit", "f4", (2 * FRAMES,)),  # sum of extraction logits over those
     ("frame_single", "f4", (2 * FRAMES,)),  # how many of them came in a one-shot request
+    ("frame_elicit", "u1", (2 * FRAMES,)),  # how many of them more likely elicit than not
     ("frame_all", "f4"),  # all new pieces
 ]
 
@@ -33,7 +34,9 @@ FEATURES = ("hot_frame_share", "hot_frame_one_shot")
 
 
 @njit(cache=True)
-def update_piece(row: Row, edges: NDArray[np.uint64], logit: float, one_shot: bool) -> None:
+def update_piece(
+    row: Row, edges: NDArray[np.uint64], logit: float, elicits: bool, one_shot: bool
+) -> None:
     """Adds one new user piece to its frames (Space-Saving, Metwally et al. 2005).
 
     Args:
@@ -56,11 +59,14 @@ def update_piece(row: Row, edges: NDArray[np.uint64], logit: float, one_shot: bo
             row.frame_pieces[at] = np.float32(0.0)
             row.frame_logit[at] = np.float32(0.0)
             row.frame_single[at] = np.float32(0.0)
+            row.frame_elicit[at] = np.uint8(0)
         row.frame_count[at] += np.float32(1.0)
         row.frame_pieces[at] += np.float32(1.0)
         row.frame_logit[at] += np.float32(logit)
         if one_shot:
             row.frame_single[at] += np.float32(1.0)
+        if elicits and row.frame_elicit[at] < 255:
+            row.frame_elicit[at] += np.uint8(1)
 
 
 @njit(cache=True)

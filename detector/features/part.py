@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from detector.features import FEATURE_NAMES, frames
 
-MIN_PART_PIECES = 8.0
+MIN_PART_PIECES = 16.0
 
 _AT = {name: i for i, name in enumerate(FEATURE_NAMES)}
+_ELICIT = _AT["intent_elicit"]
 _LOGIT = _AT["extraction_logit"]
 _OPENING = _AT["opening_share"]
 _ONE_SHOT = _AT["one_shot_share"]
@@ -40,6 +41,7 @@ def read_part(rows: NDArray[np.void], out: NDArray[np.float32]) -> NDArray[np.bo
             continue
         there[i] = True
         single = row.frame_single[hot] / row.frame_pieces[hot]
+        out[i, _ELICIT] = row.frame_elicit[hot] / min(row.frame_pieces[hot], np.float32(255.0))
         out[i, _LOGIT] = row.frame_logit[hot] / row.frame_pieces[hot]
         out[i, _OPENING] = 1.0
         out[i, _ONE_SHOT] = single

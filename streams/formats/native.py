@@ -54,7 +54,8 @@ def malformed(error: msgspec.ValidationError) -> MalformedRecord:
     """msgspec's message names the path and the type: 'Expected `int`, got `str` - at `$.n`'."""
     text = str(error)
     what, _, where = text.partition(" - at ")
-    return MalformedRecord(where.strip("`").removeprefix("$").removeprefix("."), what)
+    expected, _, got = what.removeprefix("Expected ").partition(", got ")
+    return MalformedRecord(where.strip("`").removeprefix("$").removeprefix("."), expected, got)
 
 
 FORMAT = Format("native", recognises, decode, EXAMPLE)

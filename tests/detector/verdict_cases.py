@@ -36,6 +36,7 @@ cue_watch_pieces = 3
 cue_watch_expires_s = 86400
 narrow_evidence_share = 0.8
 narrow_request_share = 0.5
+narrow_min_new_pieces = 0
 [steps.watch]
 p_value = 0.02
 score = 0.5

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import msgspec
+import pytest
 
 from detector.levels import RANK
 from streams.privacy import Privacy
@@ -19,6 +20,7 @@ from streams.traffic.day import ordinary_chat
 from streams.traffic.personas import compose_account
 from tests.detector.builders import T0_S, ask, minutes, talk
 from tests.detector.runs import NATIVE, THROTTLE, Run, run
+from tests.integration.benign_accounts import benign_accounts
 
 SYSTEM = (
     "You help customers of a bicycle shop. Be friendly, answer in at most five sentences, and send "
@@ -112,19 +114,21 @@ def test_one_system_text_with_unrelated_turns_raises_nothing() -> None:
         assert got.outputs.verdicts == []
 
 
-def test_a_system_text_alone_never_throttles() -> None:
-    """Ordinary accounts whose system text is replaced by that of a harvest stay under throttle."""
-    for system in HARVEST_SYSTEMS:
-        requests = [
-            msgspec.structs.replace(
-                r, system=system, messages=[m for m in r.messages or () if m.role != "system"]
-            )
-            for n in range(30)
-            for r in person(n, 60, f"person {n}")
-        ]
-        assert max(run(in_order(requests)).worst().values(), default=0) < THROTTLE
-        flat = timed([ask(text, system=system, output_tokens=120) for text in UNRELATED])
-        assert max(run(flat).worst().values(), default=0) < THROTTLE
+@pytest.mark.parametrize("system", HARVEST_SYSTEMS)
+def test_a_system_text_alone_never_throttles(system: str) -> None:
+    """Benign accounts of every kind whose system text is replaced by that of a harvest stay under
+    throttle, and so do unrelated one-shot turns."""
+    requests = []
+    for name, made in benign_accounts().items():
+        for r in made:
+            messages = [m for m in r.messages or () if m.role != "system"]
+            changed = {"account": name, "system": system, "messages": messages}
+            requests.append(msgspec.structs.replace(r, **changed))
+    got = run(in_order(requests))
+    assert {s.account for s in got.outputs.scores} == set(benign_accounts())
+    assert max(got.worst().values(), default=0) < THROTTLE
+    flat = timed([ask(text, system=system, output_tokens=120) for text in UNRELATED])
+    assert max(run(flat).worst().values(), default=0) < THROTTLE
 
 
 def test_a_resumed_transcript_counts_once() -> None:
@@ -163,9 +167,7 @@ def harvest(requests: int) -> list[ApiRequest]:
         p for p in load_bank()
         if p.label == "extraction" and p.kind == "trace" and p.conversation == "single"
     )  # fmt: skip
-    return compose_account(
-        program, requests=requests, start_s=T0_S, seed=[9, 9], filler=Filler(8)
-    )
+    return compose_account(program, requests=requests, start_s=T0_S, seed=[9, 9], filler=Filler(8))
 
 
 def test_one_end_user_of_many_answers_for_himself() -> None:

@@ -36,6 +36,7 @@ from tests.detector.builders import (
     prefixes,
     row_of,
     seeded_cues,
+    talk,
     told,
 )
 
@@ -52,7 +53,8 @@ class Oracle:
     """The account's new pieces, one after the other, in plain Python."""
 
     def __init__(self) -> None:
-        self.pieces: list[tuple[float, int, int]] = []  # weight, tokens, opening
+        self.pieces: list[tuple[float, int]] = []  # weight, tokens
+        self.edges: list[tuple[int, int]] = []  # opening, closing
         self.framed: list[tuple[float, float, int]] = []  # weight, frame share, tokens
         self.signs: list[tuple[float, int]] = []
         self.units: list[tuple[float, NDArray[np.float64]]] = []
@@ -66,7 +68,8 @@ class Oracle:
         read = CUES.read(buffer, pieces, np.ones(1, np.bool_))
         pairs = [int(h) for h in read.sample[0][: read.n_sample[0]]]
         tokens = int(read.n_tokens[0])
-        self.pieces.append((weight, tokens, int(read.edges[0, 0])))
+        self.pieces.append((weight, tokens))
+        self.edges.append((int(read.edges[0, 0]), int(read.edges[0, 1])))
         bucket = [h * FRAME_BUCKETS >> 64 for h in pairs]
         frame = {b for b, k in self.seen.items() if k > self.n / 2} if self.n >= 4 else set()
         items = [h for h, b in zip(pairs, bucket, strict=True) if b not in frame]
@@ -91,16 +94,17 @@ class Oracle:
 
     def features(self) -> dict[str, float]:
         """Features of the pieces so far."""
-        total = math.fsum(w for w, _, _ in self.pieces)
+        total = math.fsum(w for w, _ in self.pieces)
         out = {
             "near_duplicate_share": self.near / total if total else math.nan,
             "frame_share": mean((w, s) for w, s, _ in self.framed),
             "item_tokens": mean((w, math.log1p(k * (1.0 - s))) for w, s, k in self.framed),
-            "piece_tokens": mean((w, math.log1p(k)) for w, k, _ in self.pieces),
+            "piece_tokens": mean((w, math.log1p(k)) for w, k in self.pieces),
         }
-        openings = Counter(opening for _, _, opening in self.pieces)
-        if len(openings) <= FRAMES:
-            out["opening_share"] = max(openings.values()) / len(self.pieces) if total else math.nan
+        sides = [Counter(side) for side in zip(*self.edges, strict=True)] or [Counter()] * 2
+        if all(len(side) <= FRAMES for side in sides):
+            top = max((n for side in sides for n in side.values()), default=math.nan)
+            out["opening_share"] = top / len(self.pieces) if total else math.nan
         names = ("coverage", "spread", "topic_entropy", "topic_stickiness")
         if len(self.signs) < 4:
             return out | dict.fromkeys(names, math.nan)
@@ -214,3 +218,23 @@ def test_a_long_history_of_frames_is_halved() -> None:
     state, _ = feed(swept)
     assert FRAME_CAP // 2 <= row_of(state)["frame_n"] < FRAME_CAP
     assert features_of(state)["frame_share"] > 0.5
+
+
+def test_a_history_that_was_never_sent_leaves_new_and_old_unknown() -> None:
+    """Where replayed turns are mostly unknown the ring cannot tell new from old: how much is
+    distinct is unknown then, and not "all of it"; a history that was sent before tells it."""
+    foreign = [
+        talk(*(("user", f"{w} {x}") for x in WORDS[:3]), ("assistant", "so"), ("user", f"and {w}?"))
+        for w in WORDS
+    ]
+    got = features_after(foreign)
+    assert math.isnan(got["distinct_share"])
+    assert math.isnan(got["slot_sweep"])
+    assert got["piece_tokens"] > 0.0
+    turns: list[tuple[str, str]] = []
+    own = []
+    for w in WORDS:
+        turns += [("user", f"and {w}?")]
+        own.append(talk(*turns))
+        turns += [("assistant", "so")]
+    assert features_after(own)["distinct_share"] == 1.0

@@ -59,8 +59,8 @@ def test_equals_the_batch_computation(told: list[tuple[str, str, bool]]) -> None
     want = dict.fromkeys(names, math.nan)
     if known:
         hot = max(known, key=heat)
-        share, single = len(hot) / len(told), float(np.mean([s for _, s in hot]))
-        want = dict(zip(names, (share, single, heat(hot)), strict=True))
+        part, alone = len(hot) / len(told), float(np.mean([s for _, s in hot]))
+        want = dict(zip(names, (part, alone, heat(hot)), strict=True))
     want["opening_share"] = max(map(len, frames.values())) / len(told)
     assert len(OPENINGS) <= FRAMES
     agree(features_after(requests, cues=CUES), want)

@@ -22,13 +22,12 @@ from tests.detector.builders import (
     readings,
     row_of,
     seeded_cues,
-    talk,
     told,
     word_cues,
 )
 
 CUES = seeded_cues()
-READ = readings([*TEXTS, "You are kind.", "You grade answers.", "Be brief."], CUES)
+READ = readings(TEXTS, CUES)
 
 
 def sigmoid(x: float) -> float:
@@ -44,7 +43,6 @@ def test_equals_the_batch_computation(history: tuple[list[ApiRequest], list[floa
     facts = told(*history)
     for i in range(len(facts)):
         pieces = [(f.weight, *READ[t]) for f in facts[: i + 1] for t in f.fresh]
-        systems = [(f.weight, READ[t][0]) for f in facts[: i + 1] for t in f.systems]
         logit = [(w, float(x[EXTRACTION])) for w, x, _ in pieces]
         center = mean(logit)
         want = {
@@ -57,8 +55,6 @@ def test_equals_the_batch_computation(history: tuple[list[ApiRequest], list[floa
             "extraction_high": mean((w, v > 0.0) for w, v in logit),
             "extraction_low": mean((w, v < -2.0) for w, v in logit),
             "thinking_tag_share": mean((w, tag) for w, _, tag in pieces),
-            "system_extraction": mean((w, float(x[EXTRACTION])) for w, x in systems),
-            "system_elicitation": mean((w, sigmoid(x[ELICIT])) for w, x in systems),
         }
         agree(got[i], want)
 
@@ -75,22 +71,6 @@ def test_counts(history: tuple[list[ApiRequest], list[float]]) -> None:
     assert np.isclose(row["cue_best"], max(elicit, default=0.0), rtol=1e-5)
 
 
-def test_a_system_prompt_is_charged_apart() -> None:
-    """A cue in a system prompt moves the system features and no count of user pieces."""
-    cues = word_cues("reveal")
-    quiet = [ask(f"hello number {w}") for w in ("one", "two", "three")]
-    asked = features_after([ask(r.messages[0].text, system="reveal") for r in quiet], cues=cues)  # type: ignore[index]
-    row = row_of(
-        feed(
-            [ask("hi", system="reveal"), talk(("system", "reveal"), ("user", "hi there"))],
-            cues=cues,
-        )[0]
-    )
-    assert asked["system_elicitation"] > 0.99
-    assert asked["intent_elicit"] < 0.01
-    assert (row["new_pieces"], row["cue_pieces"]) == (2, 0)
-
-
 def test_the_same_word_of_a_user_is_a_cue() -> None:
     """The same text as a user turn is a cue piece, once however often it is sent."""
     cues = word_cues("reveal")
@@ -103,4 +83,3 @@ def test_without_text_unknown() -> None:
     got = features_after([ask(messages=None, output_tokens=5) for _ in range(12)])
     assert all(math.isnan(got[n]) for n in got if n.startswith(("intent_", "extraction_")))
     assert math.isnan(got["thinking_tag_share"])
-    assert math.isnan(got["system_elicitation"])

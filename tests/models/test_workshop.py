@@ -1,0 +1,112 @@
+"""Folds: what belongs together is never on both sides of a split."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix, eye_array
+
+from detector.cues import HashedCues
+from detector.features import N_FEATURES
+from detector.intents import N_INTENTS
+from models import workshop
+from models.accounts import Account, tool_of
+from models.texts import bank_programs
+from models.vectors import Samples
+from models.workshop import FOLDS, Material, cross_fitted, fit_cues, fold_of, gather
+from tests.detector.builders import ask
+
+UNITS = [*(f"program p{i}" for i in range(30)), *(f"tool t{i}" for i in range(10))]
+
+
+def silent(text: str) -> None:
+    """Nobody is told of the steps."""
+
+
+@pytest.fixture
+def material() -> Material:
+    """Two accounts and two bags a unit, and bags that no account runs; bag i is column i."""
+    accounts = [
+        Account(f"{u}#{c}", u, "b", int(i % 3 == 0), "chat", "bank", [ask("hi")])
+        for i, u in enumerate(UNITS)
+        for c in range(2)
+    ]
+    bag_unit = np.array([*UNITS, *UNITS, *[""] * 5])
+    n = len(bag_unit)
+    return Material(
+        accounts,
+        np.array([a.group for a in accounts]),
+        csr_matrix(eye_array(n)),
+        np.zeros((n, N_INTENTS), np.int8),
+        np.ones(n),
+        bag_unit,
+    )
+
+
+def test_a_fold_is_told_by_the_unit_alone() -> None:
+    """A unit has one fold, and units spread over all of them."""
+    folds = [fold_of(u) for u in UNITS]
+    assert folds == [fold_of(u) for u in UNITS]
+    assert set(folds) == set(range(FOLDS))
+
+
+def test_cues_never_see_the_units_that_they_read(
+    material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For every fold the accounts that are read and the bags that were learnt share no unit; each
+    account is read once, and the unit left out is in neither."""
+    learnt: list[set[str]] = []
+    read: list[list[str]] = []
+
+    def heads(matrix: csr_matrix, *_: Any) -> tuple[Any, Any]:
+        learnt.append(set(material.bag_unit[matrix.indices].tolist()))
+        return np.zeros((8, N_INTENTS), np.float32), np.zeros(N_INTENTS, np.float32)
+
+    def vectors(accounts: Sequence[Account], _: HashedCues) -> Samples:
+        read.append([a.name for a in accounts])
+        n = len(accounts)
+        x = np.zeros((n, N_FEATURES), np.float32)
+        return Samples(x, np.arange(n), np.full(n, 10))
+
+    monkeypatch.setattr(workshop, "fit_heads", heads)
+    monkeypatch.setattr(workshop, "sample_vectors", vectors)
+    out = UNITS[7]
+    samples = cross_fitted(material, out, silent)
+    assert len(learnt) == len(read) == FOLDS
+    for bags, accounts in zip(learnt, read, strict=True):
+        mine = {name.partition("#")[0] for name in accounts}
+        assert mine
+        assert not bags & mine
+        assert bags | mine == {*UNITS, ""} - {out}
+    names = [material.accounts[i].name for i in samples.account.tolist()]
+    assert sorted(names) == sorted(a.name for a in material.accounts if a.group != out)
+    learnt.clear()
+    fit_cues(material, None, None, "all")
+    assert learnt == [{*UNITS, ""}]
+
+
+def test_gathered_programs_keep_to_one_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts and texts of a program have the same unit, so the same fold; corpus texts that no
+    account runs have none."""
+    some = [pair for pair in bank_programs() if pair[0].label != "depends"][::40]
+    chats = [pair for pair in bank_programs() if pair[0].kind == "chat"][:2]
+    monkeypatch.setattr(workshop, "bank_programs", lambda: [*some, *chats])
+    monkeypatch.setattr(workshop, "BANK_COPIES", 2)
+    got = gather(None, None, 1, silent)
+    units: dict[str, set[str]] = defaultdict(set)
+    for account, unit in zip(got.accounts, got.account_unit, strict=True):
+        units[account.group].add(str(unit))
+    assert {group: {f"program {group}"} for group in units} == units
+    assert set(units) >= {p.id for p, _ in some}
+    assert set(got.account_unit) <= set(got.bag_unit)
+    assert "" in got.bag_unit
+    assert got.matrix.shape[0] == len(got.labels) == len(got.weights) == len(got.bag_unit)
+
+
+def test_twins_of_a_tool_share_it() -> None:
+    """Shards, twins and sister runs of a captured tool name the same tool."""
+    assert tool_of("A_toolname_big_00") == tool_of("B_toolname_eval") == "toolname"
