@@ -154,4 +154,4 @@ def reason_of(change: VerdictChange) -> str:
     line = CODE_WORDS.get(change.reason_code, change.reason_code.replace("-", " "))
     if change.main_group in ("", "cues"):
         return line
-    return f"{line}; above all {group_words(change.main_group)}"
+    return f"{group_words(change.main_group)}; {line}"

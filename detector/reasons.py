@@ -62,12 +62,12 @@ def speaking_groups(policy: Policy, assessment: Assessment) -> list[GroupEvidenc
 
 
 def main_reason(assessment: Assessment, reason_code: str, main_group: str) -> str:
-    """The verdict's reason in one line."""
+    """The verdict's reason in one line: what drives it first, so that a cut line still tells."""
     line = CODE_WORDS.get(reason_code, reason_code.replace("-", " "))
     for group in assessment.groups:
         if group.name == main_group and group.readings:
-            return f"{line}; above all {_reading(group.readings[0])}"
-    return line if main_group in ("", CUES) else f"{line}; above all {group_words(main_group)}"
+            return f"{_reading(group.readings[0])}; {line}"
+    return line if main_group in ("", CUES) else f"{group_words(main_group)}; {line}"
 
 
 def reasons(policy: Policy, assessment: Assessment) -> list[str]:
@@ -134,17 +134,16 @@ def case_text(
 
 
 def _reading(reading: FeatureReading) -> str:
+    """A feature's value, and in brackets where nine in ten ordinary accounts lie."""
     low, high = _number(reading.benign_low), _number(reading.benign_high)
-    return (
-        f"{feature_words(reading.name)} {_number(reading.value)} "
-        f"(nine in ten ordinary accounts: {low} to {high})"
-    )
+    value = f"{feature_words(reading.name)} {_number(reading.value)}"
+    return f"{value} (ordinary accounts: {low} to {high})"
 
 
 def _number(value: float) -> str:
     if math.isnan(value):
         return "not known"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def _sorted_cues(assessment: Assessment) -> list[CueHit]:

@@ -60,6 +60,11 @@ class Report:
         have = self.coverage.get("account")
         return self.requests - (have.requests if have else 0)
 
+    @property
+    def other_candidates(self) -> list[Candidate]:
+        """Places where an account might be and none was read from, most telling first."""
+        return [found for found in self.candidates if found.path not in self.account_paths]
+
 
 def inspect_file(path: Path, settings: IntakeSettings, most_records: int | None = None) -> Report:
     """Reads a file (or its first `most_records` records) and tells what was understood."""
@@ -196,11 +201,7 @@ def _render_accounts(report: Report, console: Console) -> None:
         console.print(Text(f"account read from {path} ({number} requests)"))
     if report.unattributed:
         console.print(
-            Text(
-                f"{report.unattributed} requests have no account: set account_from to one of the "
-                f"paths below",
-                style="yellow",
-            )
+            Text(f"{report.unattributed} requests have no account{_advice(report)}", "yellow")
         )
     if not report.candidates:
         return
@@ -211,3 +212,13 @@ def _render_accounts(report: Report, console: Console) -> None:
     for candidate in report.candidates[:15]:
         table.add_row(Text(candidate.path), str(candidate.records), str(len(candidate.distinct)))
     console.print(table)
+
+
+def _advice(report: Report) -> str:
+    """What to do about requests without an account; "" where the log holds no better place."""
+    if report.other_candidates:
+        other = "another" if report.account_paths else "one"
+        return f": set account_from to {other} of the paths below"
+    if 2 * report.unattributed > report.requests:
+        return ": set account_from to the path where it is"
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from detector.cli.demo_result import render, result_of
 from detector.cli.demo_run import fill, play
 from detector.cli.demo_view import DemoView
 from detector.cli.options import ModelDirOption, PolicyOption
+from detector.cli.program import program
 from detector.cli.stop import plain_errors, writing
 from detector.cli.versions import versions_of
 from detector.lake import Lake, clear_lake
@@ -55,15 +57,16 @@ def demo(
         rules = load_policy(settings.policy)
         models = load_models(settings.model_dir, require_gpu=settings.require_gpu)
         versions = versions_of(models, rules)
-        with console.status("composing the day"):
+        with console.status("composing the day (some seconds)"):
             day = compose_day(seed, benign_accounts=accounts, data=settings.corpus)
             log = fill(day.requests)
         prompts = "own prompts" if settings.corpus is None else "prompts of the data folder too"
         console.print(
-            f"a day of {len(day.requests):,} requests by {len(day.truth):,} accounts, seed {seed}, "
-            f"{prompts}; {len(day.campaigns)} campaigns are hidden in it",
+            f"a day of {len(day.requests):,} requests by {len(day.truth):,} accounts; "
+            f"{len(day.campaigns)} campaigns are hidden in it",
             highlight=False,
         )
+        console.print(f"seed {seed}, {prompts}", style="dim", highlight=False)
         store = None
         if not no_lake:
             clear_lake(lake)
@@ -86,5 +89,11 @@ def demo(
         console.print("This release ends here: it has no API yet to keep the results up with.")
     if store is not None:
         sql = "SELECT account, verdict, requests, main_reason FROM alerts LIMIT 10"
-        console.print(f'Next: stillwatch query "{sql}" --lake {lake}', soft_wrap=True)
-    console.print("Your own logs: stillwatch inspect FILE, then stillwatch replay FILE")
+        hint = f'{program()} query "{sql}" --lake {shlex.quote(str(lake))}'
+        console.print(f"Next:\n  {hint}", soft_wrap=True, markup=False, highlight=False)
+    console.print(
+        f"Your own logs:\n  {program()} inspect FILE\n  {program()} replay FILE",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )

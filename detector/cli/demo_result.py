@@ -134,11 +134,13 @@ def _campaign(
 
 def render(result: DemoResult, console: Console) -> None:
     """Prints the outcome for people."""
-    table = Table(title="campaigns planted", title_justify="left", box=SIMPLE)
-    table.add_column("campaign")
+    table = Table(title="planted campaigns and what was found", title_justify="left", box=SIMPLE)
+    table.add_column("campaign", no_wrap=True)
     table.add_column("family")
-    for name in ("harvest share", "accounts", "throttled", "median requests"):
-        table.add_column(name, justify="right")
+    for name in ("harvest share", "accounts", "throttled", "requests to throttle (median)"):
+        # Narrow terminals break headers between words only.
+        longest_word = max(map(len, name.split()))
+        table.add_column(name, justify="right", min_width=longest_word)
     table.add_column("found")
     for campaign in result.campaigns:
         row: list[Any] = [
@@ -151,11 +153,14 @@ def render(result: DemoResult, console: Console) -> None:
             Text("yes", "bold green") if campaign.found else Text("no", "bold red"),
         ]
         table.add_row(*row)
+    console.print()
     console.print(table)
     console.print(
-        f"{result.campaigns_found} of {result.campaigns_planted} campaigns found; false alarms: "
-        f"{result.benign_throttled} of {result.benign_accounts} benign accounts at throttle or "
-        f"above, {result.benign_watched} at watch (nothing changes for them)",
+        f"{result.campaigns_found} of {result.campaigns_planted} campaigns found\n"
+        f"false alarms: {result.benign_throttled} of {result.benign_accounts} benign accounts at "
+        f"throttle or above\n"
+        f"at watch: {result.benign_watched} of {result.benign_accounts} benign accounts "
+        "(nothing changes for them)",
         highlight=False,
     )
     for alarm in result.false_alarms:

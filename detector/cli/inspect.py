@@ -29,6 +29,8 @@ def inspect(
 ) -> None:
     """Shows which format was recognised, how each field was read, where an account might be.
 
+    It decides nothing and writes nothing.
+
     Examples:
 
         stillwatch inspect requests.jsonl.gz

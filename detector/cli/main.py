@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -41,13 +42,19 @@ def stillwatch(
     ctx.obj = settings
     structlog.configure(
         processors=[
-            structlog.processors.add_log_level,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            _line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         # Found anew for each event: stdout carries results only, and tests replace stderr.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+
+
+def _line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """An event in one calm line: its words, then its values in brackets."""
+    words = event.pop("event")
+    values = ", ".join(map(str, event.values()))
+    return f"stillwatch: {words} ({values})" if values else f"stillwatch: {words}"
 
 
 app.command("demo")(demo.demo)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from rich.text import Text
 
 from detector.cli.file_run import SHOWN_DEAD_LETTERS, RunResult, run_files
 from detector.cli.options import AccountFromOption, FormatOption, ModelDirOption, PolicyOption
-from detector.cli.stop import plain_errors, writing
+from detector.cli.program import program
+from detector.cli.stop import NothingReadable, plain_errors, writing
 from detector.cli.styles import LEVEL_STYLES
 from detector.cli.versions import versions_of
 from detector.lake import Lake
@@ -94,6 +96,10 @@ def replay(
                 dead_letters=dead_letters,
                 progress=on_bytes,
             )
+        counts = result.counts
+        if counts["dead_letters"] and not counts["requests"]:
+            look = f"{program()} inspect {shlex.quote(str(paths[0]))}"
+            raise NothingReadable(counts["records"], counts["dead_letters"], look)
     if as_json:
         for summary in result.ledger.summaries():
             print(summary.json_line())
@@ -187,7 +193,7 @@ def render_totals(result: RunResult, console: Console) -> None:
     if counts["unattributed"]:
         console.print(
             f"{counts['unattributed']:,} requests have no account and were not judged: "
-            "`stillwatch inspect FILE` shows where an account might be, for --account-from",
+            f"`{program()} inspect FILE` shows where an account might be, for --account-from",
             style="yellow",
             highlight=False,
         )

@@ -22,8 +22,19 @@ def plain_errors() -> Iterator[None]:
         yield
     except (StreamsError, DetectorError) as error:
         print(f"stillwatch: {error}", file=sys.stderr)
-        code = DATA if isinstance(error, TooManyBadRecords) else USAGE
+        code = DATA if isinstance(error, TooManyBadRecords | NothingReadable) else USAGE
         raise typer.Exit(code) from error
+
+
+class NothingReadable(DetectorError):
+    """A run in which no record could be read. Attributes `records` and `dead_letters`, counts."""
+
+    def __init__(self, records: int, dead_letters: int, look: str) -> None:
+        self.records, self.dead_letters = records, dead_letters
+        super().__init__(
+            f"no request was read: {dead_letters:,} of {records:,} records cannot be read; "
+            f"see why with: {look}"
+        )
 
 
 class FileTrouble(DetectorError):

@@ -31,7 +31,7 @@ def test_reasons_name_groups_cues_unknowns_part_and_harvest() -> None:
     said = reasons(policy(), RICH)
     assert said[0] == (
         "How much is taken out speaks for extraction: share of requests without any follow-up 1 "
-        "(nine in ten ordinary accounts: 0.1 to 0.8)."
+        "(ordinary accounts: 0.1 to 0.8)."
     )
     assert said[1].startswith("Variety of the prompts speaks for extraction: new items put into")
     assert said[3] == "4 new pieces in new user turns: ask the model to lay its own reasoning open."
@@ -41,12 +41,15 @@ def test_reasons_name_groups_cues_unknowns_part_and_harvest() -> None:
     assert len(said) == 7
 
 
-def test_main_reason_is_one_line_led_by_the_loudest_group() -> None:
-    """One line; for the cue rule alone it claims nothing about behaviour."""
+def test_main_reason_is_one_line_led_by_what_drives_it() -> None:
+    """Reading before code words, so that cut lines differ; the cue rule claims no behaviour."""
     line = main_reason(RICH, "two-groups", "harvest")
-    assert line.startswith(CODE_WORDS["two-groups"])
-    assert "without any follow-up" in line
-    assert "\n" not in line
+    assert line == (
+        "share of requests without any follow-up 1 (ordinary accounts: 0.1 to 0.8); "
+        + CODE_WORDS["two-groups"]
+    )
+    no_reading = main_reason(RICH, "two-groups", "elicitation")
+    assert no_reading == f"{group_words('elicitation')}; {CODE_WORDS['two-groups']}"
     assert main_reason(RICH, "elicitation-cue", CUES) == CODE_WORDS["elicitation-cue"]
 
 

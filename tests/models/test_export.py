@@ -20,7 +20,7 @@ from models.train_account import CLIP, AccountModel, fit_account
 from models.train_cues import quantise
 from tests.models.learning import made_up_accounts, made_up_samples
 
-CUDA_OPERATORS = {"Sub", "Div", "Clip", "Gemm", "Sigmoid"}
+CUDA_OPERATORS = {"Sub", "Div", "Max", "Min", "Gemm", "Sigmoid"}
 """Operators of the graph; onnxruntime has CUDA kernels for each of them."""
 
 

@@ -107,3 +107,27 @@ def test_human_view_shows_no_prompt(tmp_path: Path) -> None:
     assert PROMPT not in text
     assert PROMPT[:40] in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("without", "tenant_ref", "advice"),
+    [
+        (1, False, "1 requests have no account"),
+        (6, False, "6 requests have no account: set account_from to the path where it is"),
+        (1, True, "1 requests have no account: set account_from to another of the paths below"),
+        (10, True, "10 requests have no account: set account_from to one of the paths below"),
+    ],
+)
+def test_advice_only_where_it_helps(
+    tmp_path: Path, without: int, tenant_ref: bool, advice: str
+) -> None:
+    """A path in use is no advice: another one has to exist, or most requests lack an account."""
+    path = tmp_path / "log.jsonl"
+    entries = [record(number, None if number < without else "acct") for number in range(10)]
+    if not tenant_ref:
+        for entry in entries:
+            del entry["tenant_ref"]
+    path.write_text("\n".join(map(json.dumps, entries)))
+    out = io.StringIO()
+    render(inspect_file(path, IntakeSettings()), Console(file=out, width=200))
+    assert advice in [line.rstrip() for line in out.getvalue().splitlines()]

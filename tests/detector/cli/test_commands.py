@@ -30,9 +30,11 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("command", ["demo", "inspect", "replay", "query"])
 def test_every_help_shows_an_example(command: str) -> None:
-    """A reader can copy a line that works."""
+    """A reader can copy a line that works: examples stand one a line."""
     stdout, _ = run(command, "--help")
-    assert f"stillwatch {command}" in stdout.split("Examples:")[1]
+    examples = stdout.split("Examples:")[1]
+    assert f"stillwatch {command}" in examples
+    assert all(line.count("stillwatch") <= 1 for line in examples.splitlines())
 
 
 def test_inspect_json_is_one_line_a_record(log: Path) -> None:

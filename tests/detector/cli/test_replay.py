@@ -170,6 +170,19 @@ def test_too_many_bad_records_stop_with_a_sentence(models: Path, tmp_path: Path)
     assert "Traceback" not in stderr
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_log_of_which_nothing_was_read_stops_with_a_sentence(
+    options: tuple[str, ...], models: Path, tmp_path: Path
+) -> None:
+    """Too few records for the cap: exit 1 all the same, and where to look."""
+    path = tmp_path / "log.jsonl"
+    path.write_text("{broken\n[1]\n")
+    stdout, stderr = replay(models, path, *options, code=1)
+    assert stdout == ""
+    assert "2 of 2 records cannot be read" in stderr
+    assert f"stillwatch inspect {path}" in stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
