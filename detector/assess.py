@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -138,6 +139,16 @@ def score_row(
         p_value=float((scored.p_values if whole else scored.narrow_p_values)[at]),
         vector=due.vectors[at] if whole else due.narrow_vectors[at],
     )  # fmt: skip
+
+
+def charge_templates(scorer: Scorer, found: Assessment, templates: tuple[str, ...]) -> Assessment:
+    """The assessment with its p-value as it is without what system prompts speak for extraction."""
+    taken = sum(max(g.contribution, 0.0) for g in found.groups if g.name in templates)
+    if not taken > 0.0:
+        return found
+    odds = found.score / max(1.0 - found.score, 1e-9) * math.exp(-taken)
+    own = np.array([odds / (1.0 + odds)], np.float32)
+    return replace(found, own_p_value=float(scorer.p_values(own)[0]))
 
 
 def assess_account(

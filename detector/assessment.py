@@ -79,6 +79,8 @@ class Assessment:
         trigger: "point" (a set count was reached) or "cue" (an elicitation cue fired).
         score: calibrated probability in [0, 1] of the account classifier.
         p_value: conformal p-value against benign accounts, in (0, 1].
+        own_p_value: the same without what system prompts speak for extraction; None where they
+            say nothing.
         cue_score: largest elicitation probability among the entity's new user pieces, [0, 1].
         exemplars: event ids of the requests that carried most evidence, best first.
         concentration: set on scope "account" when one narrower entity holds the evidence.
@@ -101,4 +103,5 @@ class Assessment:
     cues: tuple[CueHit, ...]
     exemplars: tuple[str, ...]
     harvest: Harvest
+    own_p_value: float | None = None
     concentration: Concentration | None = None

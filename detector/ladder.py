@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,18 +104,10 @@ def _agreeing(
     return outside, cues_agree, main_group
 
 
-def score_without(assessment: Assessment, groups: tuple[str, ...]) -> float:
-    """The score with what the named groups speak for extraction taken off its log-odds."""
-    taken = sum(max(g.contribution, 0.0) for g in assessment.groups if g.name in groups)
-    if not taken > 0.0:
-        return assessment.score
-    odds = assessment.score / max(1.0 - assessment.score, 1e-9) * math.exp(-taken)
-    return odds / (1.0 + odds)
-
-
 def _highest_step(policy: Policy, assessment: Assessment, outside: int, groups: int) -> Level:
     reached: Level = "allow"
-    own_score = score_without(assessment, policy.template_groups)
+    own = assessment.p_value if assessment.own_p_value is None else assessment.own_p_value
+    own_most = policy.step("watch").p_value
     for level in LEVELS[1:]:
         step = policy.step(level)
         narrow = assessment.scope in ("key", "end_user") and RANK[level] > RANK["watch"]
@@ -128,7 +119,7 @@ def _highest_step(policy: Policy, assessment: Assessment, outside: int, groups: 
             and groups >= step.min_groups
             # Wording alone never throttles anybody, whatever the policy's numbers say, and a
             # system prompt, often a framework's, never makes the difference by itself.
-            and (RANK[level] <= RANK["watch"] or (outside > 0 and own_score >= step.score))
+            and (RANK[level] <= RANK["watch"] or (outside > 0 and own <= own_most))
         )
         if holds:
             reached = level

@@ -237,6 +237,7 @@ class Partition:
     def _judge(
         self, found: Assessment, clock_s: float, organisation: str | None, out: Outputs
     ) -> None:
+        found = assess.charge_templates(self._scorer, found, self._policy.template_groups)
         self._tell(self.verdicts.expire(clock_s), None, out)
         self._tell(
             self.verdicts.judge(found, clock_s=clock_s, organisation=organisation), found, out

@@ -146,7 +146,8 @@ def _orders(bank: Sequence[Program], chats: Sequence[Program], rng: Generator) -
         p for p in harvests if p.kind == "trace" and not p.system and len(p.wordings) == 1
     ] or harvests
     mixed = traces[int(rng.random() * len(traces))]
-    neutral = neutral_programs()
+    # a system prompt would be a cue of its own: this campaign has to be found by what it does
+    neutral = [program for program in neutral_programs() if not program.system]
     plain = neutral[int(rng.random() * len(neutral))]
     return [
         Order("wide and thin", wide, accounts=int(rng.integers(100, 131)), budget=(25, 60)),
