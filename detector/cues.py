@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.errors import ModelError
 from detector.fingerprint import MAX_TOKENS, combine, mandates_tag, ngrams, read_tokens
 from detector.intents import INTENTS, N_INTENTS
+from detector.jit import njit
 
 SAMPLE = 64
 """Token pairs kept of a piece for frame and item features: the first 44 and the last 20."""

@@ -8,9 +8,9 @@ kana, hangul, Thai). Numbers are masked as one token: counters and amounts are i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detector.jit import njit
 from streams.batch import USER
 
 HEAD_BYTES, TAIL_BYTES = 1600, 800

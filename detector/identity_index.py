@@ -8,8 +8,9 @@ entity, where a dict of Python integers takes over a hundred.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from detector.jit import njit
 
 
 class IdentityIndex:

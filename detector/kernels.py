@@ -8,7 +8,6 @@ applied in order, so the result does not depend on how the log was cut into batc
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.entities import EXEMPLARS, RING, SYSTEM_RING
@@ -26,6 +25,7 @@ from detector.features import (
 from detector.features.intent import CUE_PROBABILITY, sigmoid
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, GRADE
+from detector.jit import njit
 from streams.batch import ASSISTANT, EVENT_ID_BYTES, SYSTEM, TOOL_RESULT, TOOLS, USER
 
 FIRST_POINT = 10

@@ -229,7 +229,7 @@ class Partition:
     def _matters(self, row: ScoreRow) -> bool:
         """Whether a scoring can change any verdict: only then it is explained and judged."""
         return (
-            row.p_value <= self._policy.steps.watch.leave_p_value
+            row.p_value <= self._policy.steps.watch.p_value
             or row.cue_pieces >= self._policy.cue_watch_pieces
             or self.verdicts.level(row.tenant, row.scope, row.scope_id) != "allow"
         )
@@ -237,7 +237,8 @@ class Partition:
     def _judge(
         self, found: Assessment, clock_s: float, organisation: str | None, out: Outputs
     ) -> None:
-        found = assess.charge_templates(self._scorer, found, self._policy.template_groups)
+        if found.p_value <= self._policy.steps.throttle.p_value:
+            found = assess.charge_templates(self._scorer, found, self._policy.template_groups)
         self._tell(self.verdicts.expire(clock_s), None, out)
         self._tell(
             self.verdicts.judge(found, clock_s=clock_s, organisation=organisation), found, out

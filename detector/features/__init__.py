@@ -12,10 +12,10 @@ import hashlib
 from types import ModuleType
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features import clients, diversity, frames, harvest, intent, rate, template, workload
+from detector.jit import njit
 
 GROUPS: tuple[ModuleType, ...] = (
     intent,

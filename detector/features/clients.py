@@ -6,11 +6,11 @@ threat.md section 7, feature 18. Many end users protect: they are what a product
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features.row import Row
 from detector.features.sketches import heavy_add, hll_add, hll_count
+from detector.jit import njit
 
 NAME = "clients"
 
@@ -20,8 +20,8 @@ FIELDS = [
     ("networks", "u1", (16,)),
     ("agents", "u1", (16,)),
     ("keys", "u1", (16,)),
-    ("first_user", "u8"),  # the first seen, to know for sure when there is another
-    ("first_key", "u8"),
+    ("first_user", "u4"),  # the first seen, to know for sure when there is another
+    ("first_key", "u4"),
     ("many_users", "u1"),
     ("many_keys", "u1"),
     ("named_w", "u4"),  # requests that named an end user
@@ -29,10 +29,10 @@ FIELDS = [
     ("networked_w", "u4"),
     ("agent_w", "u4"),
     ("keyed_w", "u4"),
-    ("blame_user", "u4", (4,)),  # which end users (row + 1) the evidence came from
-    ("blame_user_w", "f4", (4,)),
-    ("blame_key", "u4", (4,)),
-    ("blame_key_w", "f4", (4,)),
+    ("blame_user", "u4", (3,)),  # which end users (row + 1) the evidence came from
+    ("blame_user_w", "f4", (3,)),
+    ("blame_key", "u4", (3,)),
+    ("blame_key_w", "f4", (3,)),
     ("blame", "f4"),  # weight of all evidence pieces
 ]
 
@@ -45,14 +45,21 @@ FEATURES = (
 )
 
 
+@njit(cache=True, inline="always")
+def _short(identity: np.uint64) -> np.uint32:
+    """31 bits of an identity, never 0."""
+    return np.uint32(identity & np.uint64(0xFFFFFFFF) | np.uint64(1))
+
+
 @njit(cache=True)
 def update_event(row: Row, e: Row) -> None:
     """Adds one request's identities; 0 means that the log has none."""
     if e.end_user != 0:
         hll_add(row.end_users, e.end_user)
+        short = _short(e.end_user)
         if row.first_user == 0:
-            row.first_user = e.end_user
-        elif row.first_user != e.end_user:
+            row.first_user = short
+        elif row.first_user != short:
             row.many_users = np.uint8(1)
         row.named_w += np.uint32(1)
     if e.address != 0:
@@ -66,9 +73,10 @@ def update_event(row: Row, e: Row) -> None:
         row.agent_w += np.uint32(1)
     if e.key != 0:
         hll_add(row.keys, e.key)
+        short = _short(e.key)
         if row.first_key == 0:
-            row.first_key = e.key
-        elif row.first_key != e.key:
+            row.first_key = short
+        elif row.first_key != short:
             row.many_keys = np.uint8(1)
         row.keyed_w += np.uint32(1)
 

@@ -8,11 +8,11 @@ long template does not hide that the items sweep a whole field.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features import frames
 from detector.features.row import Row
+from detector.jit import njit
 
 NAME = "diversity"
 

@@ -9,10 +9,10 @@ extraction logit, shrunk towards 0 for frames of few pieces: Σ logit / (pieces 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features.row import Row
+from detector.jit import njit
 
 NAME = "frames"
 

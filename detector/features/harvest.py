@@ -7,10 +7,10 @@ failure is a retry, a repeat after an answer is a resample.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features.row import Row
+from detector.jit import njit
 from streams.batch import LENGTH, REFUSAL
 
 NAME = "harvest"

@@ -7,12 +7,12 @@ again counts once. System prompts are charged apart (`detector.features.template
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features import frames
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, INTENTS, N_INTENTS
+from detector.jit import njit
 
 NAME = "intent"
 

@@ -7,13 +7,13 @@ with such vectors too.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features import FEATURE_NAMES
 from detector.features.intent import CUE_PROBABILITY, sigmoid
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, N_INTENTS
+from detector.jit import njit
 
 NARROW_ROW = np.dtype(
     [

@@ -9,10 +9,10 @@ calibration accounts as well, so the second look costs no false alarms.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features import FEATURE_NAMES, frames
+from detector.jit import njit
 
 MIN_PART_PIECES = 16.0
 

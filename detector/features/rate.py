@@ -7,10 +7,10 @@ the shape of the day stay unknown until there are 24 hours of history.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features.row import Row
+from detector.jit import njit
 
 NAME = "rate"
 

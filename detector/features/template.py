@@ -7,12 +7,12 @@ suspicion (`watch`), but it is never counted as a cue of each user turn under it
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features.intent import sigmoid
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION
+from detector.jit import njit
 
 NAME = "template"
 

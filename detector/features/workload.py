@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from detector.features.row import Row
 from detector.features.sketches import hll_add, hll_count
+from detector.jit import njit
 from streams.batch import SYSTEM, TOOL_RESULT, USER
 
 NAME = "workload"
