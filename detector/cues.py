@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import ModelError
-from detector.fingerprint import MAX_TOKENS, combine, mandates_tag, ngrams, read_tokens
+from detector.fingerprint import mandates_tag, ngrams
+from detector.hashing import combine
 from detector.intents import INTENTS, N_INTENTS
 from detector.jit import njit
+from detector.tokens import MAX_TOKENS, read_tokens
 
 SAMPLE = 64
 """Token pairs kept of a piece for frame and item features: the first 44 and the last 20."""

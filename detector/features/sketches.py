@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.fingerprint import mix
+from detector.hashing import mix
 from detector.jit import njit
 
 _ALPHA_16, _ALPHA_32 = 0.673, 0.697  # constants of Flajolet et al. 2007, figure 3
