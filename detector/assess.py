@@ -24,7 +24,8 @@ from detector.features.part import read_part
 from detector.score_row import ScoreRow
 from detector.scorer import Scorer, log_odds
 from detector.state import Due, PartitionState
-from streams.batch import EVENT_ID_BYTES, RequestBatch
+from streams.batch import RequestBatch
+from streams.columns import EVENT_ID_BYTES
 from streams.record import ApiRequest
 
 NARROW_SCOPES: tuple[Scope, Scope] = ("end_user", "key")

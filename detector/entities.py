@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector.features import GROUPS
 from detector.features.narrow import NARROW_ROW
 from detector.identity_index import IdentityIndex
-from streams.batch import EVENT_ID_BYTES
+from streams.columns import EVENT_ID_BYTES
 
 RING = 128
 SYSTEM_RING = 8

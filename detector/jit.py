@@ -15,7 +15,7 @@ from pathlib import Path
 from numba import config, njit
 
 _PACKAGE = Path(__file__).parent
-_CONSTANTS = ("intents.py", "entities.py", "../streams/batch.py")
+_CONSTANTS = ("intents.py", "entities.py", "../streams/columns.py")
 """Files without kernels whose constants are compiled into them."""
 
 

@@ -13,7 +13,7 @@ from detector.cues import HashedCues
 from detector.fingerprint import ngram_rows
 from detector.intents import INTENTS
 from models.texts import TextRow
-from streams.batch import PIECE, USER
+from streams.columns import PIECE, USER
 
 BUCKETS = 1 << 17
 STRENGTH = 30.0

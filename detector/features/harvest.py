@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.features.row import Row
 from detector.jit import njit
-from streams.batch import LENGTH, REFUSAL
+from streams.columns import LENGTH, REFUSAL
 
 NAME = "harvest"
 

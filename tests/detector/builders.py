@@ -17,7 +17,8 @@ from detector.features import FEATURE_NAMES, N_FEATURES, read_features
 from detector.fingerprint import ngram_rows
 from detector.intents import ELICIT, N_INTENTS
 from detector.state import Due, PartitionState
-from streams.batch import PIECE, BatchBuilder, RequestBatch, account_name, identity
+from streams.batch import BatchBuilder, RequestBatch, account_name, identity
+from streams.columns import PIECE
 from streams.record import ApiRequest, Message
 
 T0_S = 1_760_000_000.0

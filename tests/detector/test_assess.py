@@ -16,7 +16,8 @@ from detector.features.intent import CUE_PROBABILITY
 from detector.intents import EXTRACTION
 from detector.scorer import Scorer, log_odds
 from detector.state import Due, PartitionState
-from streams.batch import EVENT_ID_BYTES, RequestBatch
+from streams.batch import RequestBatch
+from streams.columns import EVENT_ID_BYTES
 from streams.record import ApiRequest
 from tests.detector.builders import ask, batch_of, seeded_cues, talk, word_cues
 from tests.detector.runs import released

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from detector.fingerprint import hash_pieces, is_user_piece, mandates_tag, ngram_rows, ngrams
 from detector.hashing import combine
 from detector.tokens import HEAD_BYTES, LONE, MAX_TOKENS, NUMBER, TAIL_BYTES, read_tokens
-from streams.batch import ASSISTANT, SYSTEM, USER
+from streams.columns import ASSISTANT, SYSTEM, USER
 from tests.detector.builders import pieces_of
 
 

@@ -17,7 +17,7 @@ def test_an_edit_of_any_kernel_file_names_another_cache(
     package = tmp_path / "detector"
     (package / "features").mkdir(parents=True)
     (tmp_path / "streams").mkdir()
-    for name in ("intents.py", "entities.py", "../streams/batch.py", "alerts.py"):
+    for name in ("intents.py", "entities.py", "../streams/columns.py", "alerts.py"):
         (package / name).write_text("")
     group = package / "features" / "rate.py"
     group.write_text("from detector.jit import njit\n")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from detector.cues import HashedCues
 from detector.entities import EXEMPLARS, RING, SYSTEM_RING
 from detector.kernels import CUE, POINT, next_point
-from streams.batch import EVENT_ID_BYTES, USER
+from streams.columns import EVENT_ID_BYTES, USER
 from streams.record import ApiRequest, Message
 from tests.detector.builders import (
     DAY_S,

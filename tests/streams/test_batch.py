@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.batch import (
+from streams.batch import BatchBuilder, RequestBatch, account_name, identity
+from streams.columns import (
     ASSISTANT,
     EVENT_ID_BYTES,
     LENGTH,
@@ -19,11 +20,6 @@ from streams.batch import (
     TOOL_RESULT,
     TOOLS,
     USER,
-    BatchBuilder,
-    RequestBatch,
-    account_name,
-    column,
-    identity,
 )
 from streams.record import ApiRequest, Message
 
@@ -260,7 +256,7 @@ def test_an_empty_batch() -> None:
     assert batch.events.shape == (0,)
     assert batch.pieces.shape == (0,)
     assert batch.event_ids.shape == (0, EVENT_ID_BYTES)
-    assert len(column(batch.events, "time_s")) == 0
+    assert len(batch.events["time_s"]) == 0
 
 
 @settings(max_examples=50, deadline=None)
