@@ -67,6 +67,7 @@ def find(
         CUES not in excused
         and assessment.cue_score >= policy.cue_watch_score
         and assessment.cue_pieces >= policy.cue_watch_pieces
+        and assessment.cue_pieces >= policy.cue_watch_share * assessment.new_pieces
         and assessment.cue_pieces > known_cue_pieces
     )
     if level == "allow":

@@ -75,6 +75,7 @@ class Policy(BaseModel):
     keep_history_s: Seconds
     cue_watch_score: Share
     cue_watch_pieces: Annotated[int, Field(ge=1)]
+    cue_watch_share: Share
     cue_watch_expires_s: Seconds
     narrow_evidence_share: Share
     narrow_request_share: Share

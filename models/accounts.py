@@ -27,7 +27,7 @@ MIXED_SHARE = 0.4
 """This part of the composed accounts mixes its program with ordinary chat."""
 
 CAPTURE_REQUESTS = 200
-"""Of a captured account its first requests count: a verdict must come within them."""
+"""A captured account's first requests are learnt from; a harvest is to be found within them."""
 
 STRETCHES = (1.0, 10.0, 30.0)
 """Captured rates are 5 to 30 times too fast."""
@@ -111,15 +111,18 @@ def read_capture(path: Path) -> list[ApiRequest]:
         return [r for line in lines for r in intake.read(line.strip(), record_time_s=None)]
 
 
-def capture_accounts(folder: Path, factors: Sequence[float] = STRETCHES) -> list[Account]:
-    """Accounts of shared/captures: `A_` extraction, `B_` benign; `C_` could be called either.
+def capture_accounts(
+    folder: Path, factors: Sequence[float] = STRETCHES, *, limit: int | None = CAPTURE_REQUESTS
+) -> list[Account]:
+    """Captured accounts: `A_` extraction, `B_` benign; `C_` could be called either.
 
-    Each is there once for every factor its times are stretched by.
+    Each is there once for every factor its times are stretched by, with its first `limit`
+    requests, or all of them.
     """
     out = []
     for path in sorted(folder.glob("[AB]_*.jsonl.gz")):
         stem = path.name.removesuffix(".jsonl.gz")
-        requests = read_capture(path)[:CAPTURE_REQUESTS]
+        requests = read_capture(path)[:limit]
         for factor in factors:
             copies = stretch(requests, factor)
             name = f"{stem}@{factor:g}"

@@ -19,7 +19,7 @@ from detector.levels import RANK, Level
 from detector.partition import PartitionSettings
 from detector.pipeline import Pipeline, load_models
 from detector.policy import Policy, default_policy_path, load_policy
-from models.accounts import STRETCHES, Account
+from models.accounts import CAPTURE_REQUESTS, STRETCHES, Account, capture_accounts
 from models.train import train_on
 from models.workshop import Material, gather
 from streams.intake import IntakeSettings
@@ -63,10 +63,10 @@ def rotate(
     """
     policy = load_policy(default_policy_path())
     material = gather(data, captures, seed, lambda text: None, thin=True)
-    captured = [a for a in material.accounts if a.source == "captures"]
+    captured = capture_accounts(captures, limit=None)
     tools = sorted({a.batch for a in captured})
     tools = [t for t in tools if not only or t in only]
-    job = partial(_leave_out, material, policy, seed, models)
+    job = partial(_leave_out, material, captured, policy, seed, models)
     outcomes: list[Outcome] = []
     with ProcessPoolExecutor(workers) as pool:
         for number, (tool, found) in enumerate(zip(tools, pool.map(job, tools), strict=True)):
@@ -76,9 +76,14 @@ def rotate(
 
 
 def _leave_out(
-    material: Material, policy: Policy, seed: int, models: Path | None, tool: str
+    material: Material,
+    captured: Sequence[Account],
+    policy: Policy,
+    seed: int,
+    models: Path | None,
+    tool: str,
 ) -> list[Outcome]:
-    mine = [a for a in material.accounts if a.source == "captures" and a.batch == tool]
+    mine = [a for a in captured if a.batch == tool]
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) if models is None else models / tool
         if not (folder / "cues.json").exists():
@@ -122,7 +127,10 @@ def judge(accounts: Iterable[Account], model_dir: Path, policy: Policy) -> list[
 
 
 def table(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
-    """One row a stretch: shares of `A_` and `B_` reached, averaged over tools."""
+    """One row a stretch: shares of accounts reached, averaged over tools.
+
+    `A_` accounts count when reached within CAPTURE_REQUESTS requests, `B_` ones whenever reached.
+    """
     rows: list[dict[str, object]] = []
     for factor in STRETCHES:
         mine = [o for o in outcomes if o.factor == factor]
@@ -141,6 +149,7 @@ def _over_tools(outcomes: Sequence[Outcome], label: int, step: str) -> float:
     for o in outcomes:
         if o.label == label:
             reached = o.throttle_at if step == "throttle" else o.watch_at
-            by_tool.setdefault(o.tool, []).append(reached is not None)
+            in_time = reached is not None and (label == 0 or reached <= CAPTURE_REQUESTS)
+            by_tool.setdefault(o.tool, []).append(in_time)
     shares = [sum(v) / len(v) for v in by_tool.values()]
     return round(sum(shares) / max(len(shares), 1), 3)

@@ -93,6 +93,14 @@ def test_without_the_need_of_a_person_block_is_given() -> None:
     assert (change.to_level, change.proposed_level) == ("block", None)
 
 
+def test_a_few_cues_in_a_long_life_are_no_sign() -> None:
+    """The cue rule asks for a share of all new pieces, not for a number alone."""
+    rare = assessed(new_pieces=200, cue_pieces=3, cue_score=0.95, agreeing=())
+    assert book().judge(rare) == []
+    often = assessed(new_pieces=100, cue_pieces=3, cue_score=0.95, agreeing=())
+    assert [change.to_level for change in book().judge(often)] == ["watch"]
+
+
 def test_the_cue_rule_gives_watch_early_and_only_for_new_cues() -> None:
     """Three cues in three pieces give watch; the same cues never give it again, a new one does."""
     verdicts = book()

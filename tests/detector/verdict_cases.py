@@ -33,6 +33,7 @@ calm_points = 2
 keep_history_s = 7776000
 cue_watch_score = 0.9
 cue_watch_pieces = 3
+cue_watch_share = 0.02
 cue_watch_expires_s = 86400
 narrow_evidence_share = 0.8
 narrow_request_share = 0.5
