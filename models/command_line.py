@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -23,6 +26,10 @@ SEED = 20_261_125
 @app.callback()
 def workshop() -> None:
     """Train what ships, and try it on tools that training never saw."""
+    structlog.configure(  # stdout is for results; a rotation would say "no GPU" for every tool
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 DataOption = Annotated[
