@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -51,6 +52,7 @@ def derived_id(*parts: str | int) -> str:
     return str(uuid.uuid5(NAMESPACE, msgspec.json.encode(parts).decode()))
 
 
+@lru_cache(maxsize=4096)  # an alert tells the same few times in its fields and in its words
 def rfc3339(time_s: float) -> str:
     """UTC epoch seconds as RFC 3339 in whole milliseconds with Z: 2026-01-02T03:04:05.678Z.
 

@@ -20,23 +20,18 @@ MODEL_DIR = Path(__file__).parents[2] / "models" / "artifacts"
 
 @dataclass(frozen=True, slots=True)
 class RecordedDay:
-    """Two files of the same requests, one JSON object a line, and one of the benign ones alone."""
+    """Two files of the same requests, one JSON object a line."""
 
     native: Path
     openai: Path
-    benign: Path
 
 
 def record_day(folder: Path, seed: int = 1) -> RecordedDay:
     """Composes a day and writes it into `folder`, without the data folder: the same everywhere."""
-    day = RecordedDay(folder / "native.jsonl", folder / "openai.jsonl", folder / "benign.jsonl")
-    composed = compose_day(seed)
-    requests = composed.requests
-    campaigns = {campaign.name for campaign in composed.campaigns}
-    benign = [r for r in requests if composed.truth[r.account or ""] not in campaigns]
+    day = RecordedDay(folder / "native.jsonl", folder / "openai.jsonl")
+    requests = compose_day(seed).requests
     encode = msgspec.json.Encoder().encode
     day.native.write_bytes(b"".join(encode(request) + b"\n" for request in requests))
-    day.benign.write_bytes(b"".join(encode(request) + b"\n" for request in benign))
     day.openai.write_bytes(b"".join(encode(as_capture(r)) + b"\n" for r in requests))
     return day
 
