@@ -9,7 +9,7 @@ import importlib.util
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -24,6 +24,7 @@ from pydantic_settings import SettingsError as SourceError
 from detector.errors import DetectorError
 from detector.policy import default_policy_path
 from streams.intake import IntakeSettings
+from streams.kafka_settings import KafkaSettings
 
 ENV_PREFIX = "STILLWATCH_"
 SETTINGS_FILE_VARIABLE = "STILLWATCH_SETTINGS"
@@ -63,9 +64,26 @@ class Settings(BaseSettings):
         bad_ratio_cap: share of unreadable records (0 to 1) that stops a run.
         require_gpu: stop at start when the classifier cannot run on a GPU.
         data: the optional data folder.
+        kafka: how to reach Kafka; a table in the file; STILLWATCH_KAFKA=host:port, or
+            STILLWATCH_KAFKA__BOOTSTRAP and so on, in the environment.
+        input_topic: topic of the request logs.
+        group: consumer group of the workers; also begins their transactional ids.
+        batch_records: records a worker takes into one transaction.
+        database: SQLAlchemy URL of the alert feed's database.
+        lake: folder of the analysts' store; None: the API tells no score history.
+        keys: TOML file of API keys; see `stillwatch keys new`.
+        host, port: where the API listens.
+        stale_after_s: the gateway hook lets everybody pass once the API has not reached the end of
+            the verdicts topic for so long.
+        decision_account_header, decision_key_header, decision_end_user_header: request headers that
+            the gateway hook takes identity from; empty: not looked at.
+        decision_key_hash: how the log's keys come from what the key header carries: "sha256" of the
+            bare key (as LiteLLM does) or "none".
     """
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
 
     model_dir: Path = Field(default_factory=packaged_models)
     policy: Path = Field(default_factory=default_policy_path)
@@ -78,6 +96,21 @@ class Settings(BaseSettings):
     require_gpu: bool = False
     data: Path = Path("../shared")
 
+    kafka: Annotated[KafkaSettings, NoDecode] = Field(default_factory=KafkaSettings)
+    input_topic: Annotated[str, Field(min_length=1)] = "llm.requests"
+    group: Annotated[str, Field(min_length=1)] = "stillwatch"
+    batch_records: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    database: str = "sqlite:///build/stillwatch.db"
+    lake: Path | None = None
+    keys: Path | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    stale_after_s: Annotated[float, Field(gt=0)] = 60.0
+    decision_account_header: str = "x-stillwatch-account"
+    decision_key_header: str = "authorization"
+    decision_end_user_header: str = "x-stillwatch-end-user"
+    decision_key_hash: Literal["sha256", "none"] = "sha256"
+
     @field_validator("account_from", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -86,6 +119,11 @@ class Settings(BaseSettings):
         if value.lstrip().startswith("["):
             return json.loads(value)
         return [path.strip() for path in value.split(",") if path.strip()]
+
+    @field_validator("kafka", mode="before")
+    @classmethod
+    def _bootstrap(cls, value: object) -> object:
+        return {"bootstrap": value} if isinstance(value, str) else value
 
     @property
     def intake(self) -> IntakeSettings:
