@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+KAFKA := build/kafka
 # One process a core; the tests of a file stay together, so that what they share is made once.
 PYTEST_ARGS ?= -n auto --dist loadfile
 ARGS ?=
@@ -15,7 +16,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench rotate lock clean
+.PHONY: help setup demo test lint kafka bench rotate lock clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +39,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: setup  ## Play a composed day and show what is found (ARGS="--exit --seed 2")
 	$(BIN)/stillwatch demo $(ARGS)
 
-test: lint  ## Check style, types and layers, then run every test
+test: lint kafka  ## Check style, types and layers, then run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 
 lint: setup  ## Check style, types and the direction of imports
@@ -46,6 +47,24 @@ lint: setup  ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Without Java and Maven, or without a network, the tests on real Kafka are skipped, which is said
+# out loud; where STILLWATCH_REQUIRE_SERVICES=1 (continuous integration) that is a failure.
+kafka:  ## Fetch the jars of the tests' Kafka broker into build/kafka (Java 17 and Maven)
+	@if [ $(KAFKA)/.fetched -nt tests/services/pom.xml ]; then exit 0; fi; \
+	if [ -n "$$STILLWATCH_KAFKA" ]; then exit 0; fi; \
+	rm -rf $(KAFKA)/libs; \
+	if command -v java >/dev/null && command -v mvn >/dev/null && \
+		echo "Fetching Apache Kafka into $(KAFKA)/libs" && \
+		mvn -B -q -f tests/services/pom.xml dependency:copy-dependencies \
+			-DoutputDirectory="$(CURDIR)/$(KAFKA)/libs"; \
+	then touch $(KAFKA)/.fetched; \
+	else \
+		rm -rf $(KAFKA)/libs; \
+		echo "NO KAFKA: the tests on a real broker cannot run. They need Java 17 and Maven (on Debian:" >&2; \
+		echo "apt-get install default-jre-headless maven) or STILLWATCH_KAFKA=host:port." >&2; \
+		[ "$$STILLWATCH_REQUIRE_SERVICES" != 1 ]; \
+	fi
 
 bench: setup  ## Measure speed and memory against their goals; writes build/bench.json
 	$(BIN)/python -m tests.benchmarks.run $(ARGS)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +28,6 @@ from detector.scorer import Scorer, log_odds
 from detector.state import Due, PartitionState
 from streams.batch import RequestBatch
 from streams.columns import EVENT_ID_BYTES
-from streams.record import ApiRequest
 
 NARROW_SCOPES: tuple[Scope, Scope] = ("end_user", "key")
 Groups = tuple[GroupEvidence, ...]
@@ -103,43 +104,58 @@ def split_name(name: str) -> tuple[str, str]:
     return tenant, account
 
 
-class EntityName(msgspec.Struct, frozen=True):
-    """Tenant, account, scope and id of an entity."""
+class DueRow(NamedTuple):
+    """One due row as it is output, and where it stands in `Due`.
 
-    tenant: str
-    account: str
-    scope: Scope
-    scope_id: str
+    Attributes:
+        event: the event in the batch that made it due.
+        whole: an account's row (at `at` of `Due.rows`), else a narrow one.
+        score: the scoring as it is output.
+    """
 
-
-def entity_of(
-    state: PartitionState, request: ApiRequest, due: Due, *, whole: bool, at: int
-) -> EntityName:
-    """Whose row is due: the account's own, or that of a key or end user under it."""
-    account = request.account or ""
-    if whole:
-        return EntityName(request.tenant, account, "account", account)
-    scope = NARROW_SCOPES[int(due.narrow_scope[at])]
-    scope_id = _narrow_id(_table(state, scope), int(due.narrow_index[at]))
-    return EntityName(request.tenant, account, scope, scope_id)
+    event: int
+    whole: bool
+    at: int
+    score: ScoreRow
 
 
-def score_row(
-    name: EntityName, batch: RequestBatch, due: Due, scored: Scored, *, whole: bool, at: int
-) -> ScoreRow:
-    """The scoring of one due row as it is output."""
-    row = due.rows[at] if whole else due.narrow_rows[at]
-    event = due.event[at] if whole else due.narrow_event[at]
-    return ScoreRow(
-        name.tenant, name.account, name.scope, name.scope_id,
-        at_s=float(batch.events["time_s"][event]),
-        requests=int(row["requests"]),
-        new_pieces=int(row["new_pieces"]),
-        cue_pieces=int(row["cue_pieces"]),
-        score=float((scored.scores if whole else scored.narrow_scores)[at]),
-        p_value=float((scored.p_values if whole else scored.narrow_p_values)[at]),
-        vector=due.vectors[at] if whole else due.narrow_vectors[at],
-    )  # fmt: skip
+def due_rows(state: PartitionState, batch: RequestBatch, due: Due, scored: Scored) -> list[DueRow]:
+    """Everything due in log order; after the same event narrow rows stand before the account's."""
+    found = []
+    at_s = batch.events["time_s"][due.event].tolist()
+    columns = _score_columns(due.rows, scored.scores, scored.p_values)
+    for i, (event, time_s, values) in enumerate(
+        zip(due.event.tolist(), at_s, columns, strict=True)
+    ):
+        request = batch.requests[event]
+        account = request.account or ""
+        score = ScoreRow(
+            request.tenant, account, "account", account, time_s, *values, due.vectors[i]
+        )
+        found.append(DueRow(event, True, i, score))
+    at_s = batch.events["time_s"][due.narrow_event].tolist()
+    columns = _score_columns(due.narrow_rows, scored.narrow_scores, scored.narrow_p_values)
+    for j, (event, time_s, values) in enumerate(
+        zip(due.narrow_event.tolist(), at_s, columns, strict=True)
+    ):
+        request = batch.requests[event]
+        scope = NARROW_SCOPES[due.narrow_scope[j]]
+        scope_id = _narrow_id(_table(state, scope), int(due.narrow_index[j]))
+        score = ScoreRow(
+            request.tenant, request.account or "", scope, scope_id, time_s, *values,
+            due.narrow_vectors[j],
+        )  # fmt: skip
+        found.append(DueRow(event, False, j, score))
+    found.sort(key=itemgetter(0, 1, 2))
+    return found
+
+
+def _score_columns(
+    rows: NDArray[np.void], scores: NDArray[np.float32], p_values: NDArray[np.float64]
+) -> Iterator[tuple[int, int, int, float, float]]:
+    """requests, new pieces, cue pieces, score and p-value of each row."""
+    counts = (rows[name].tolist() for name in ("requests", "new_pieces", "cue_pieces"))
+    return zip(*counts, scores.tolist(), p_values.tolist(), strict=True)
 
 
 def charge_templates(scorer: Scorer, found: Assessment, templates: tuple[str, ...]) -> Assessment:

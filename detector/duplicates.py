@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from streams.record import ApiRequest
+
+_Name = tuple[str, str | None, str]
+"""Event id, account, tenant."""
 
 
 class RecentIds:
@@ -12,17 +16,20 @@ class RecentIds:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._ids: set[str] = set()
-        self._order: deque[str] = deque()  # a dict alone would search for its oldest entry
+        self._ids: set[_Name] = set()
+        self._order: deque[_Name] = deque()  # a dict alone would search for its oldest entry
 
-    def seen(self, request: ApiRequest) -> bool:
-        """Whether the id came before under the same account; remembers it otherwise."""
-        name = f"{request.event_id}\0{request.account}\0{request.tenant}"
-        ids = self._ids
-        if name in ids:
-            return True
-        ids.add(name)
-        self._order.append(name)
-        if len(ids) > self._size:
-            ids.remove(self._order.popleft())
-        return False
+    def fresh(self, requests: Iterable[ApiRequest]) -> list[bool]:
+        """For each request: whether its id is new under its account. Remembers them all."""
+        ids, order, size = self._ids, self._order, self._size
+        out = []
+        for request in requests:
+            name = (request.event_id, request.account, request.tenant)
+            new = name not in ids
+            out.append(new)
+            if new:
+                ids.add(name)
+                order.append(name)
+                if len(order) > size:
+                    ids.remove(order.popleft())
+        return out

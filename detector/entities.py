@@ -44,11 +44,13 @@ class EntityTable:
     Attributes:
         rows: structured array, shape (capacity,); only rows in use hold state.
         names: name of the entity in each row, None where the row is free.
+        born: identities of the rows made since it was last emptied; None: not kept.
     """
 
     def __init__(self, dtype: np.dtype[np.void], capacity: int = 64) -> None:
         self.rows: NDArray[np.void] = np.zeros(capacity, dtype)
         self.names: list[str | None] = []
+        self.born: list[int] | None = None
         self._index = IdentityIndex()
         self._free: list[int] = []
 
@@ -59,6 +61,11 @@ class EntityTable:
         """Row of an identity, or None."""
         at = int(self._index.find(np.array([identity], np.uint64))[0])
         return None if at < 0 else at
+
+    def found(self, identities: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which identities, shape (n,), have a row."""
+        result: NDArray[np.bool_] = self._index.find(identities) >= 0
+        return result
 
     def row_of(self, identity: int, name: str) -> int:
         """Row of an identity, made if it is new."""
@@ -80,6 +87,8 @@ class EntityTable:
                 at = made[identity] = self._new(name_of(i))
             out[i] = at
         if made:
+            if self.born is not None:
+                self.born.extend(made)
             self._index.add(np.array([*made], np.uint64), np.array([*made.values()], np.int64))
         return out
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from streams.errors import TooManyBadRecords
+
 
 class DetectorError(Exception):
     """Root of every error raised by `detector`; the message is a sentence that says what to do."""
@@ -24,4 +26,16 @@ class PolicyError(DetectorError):
         super().__init__(
             f"{path}{where}: {problem}; correct the file and check it with "
             "`stillwatch policy check`"
+        )
+
+
+class BadTopic(DetectorError):
+    """Too many records of a partition cannot be read. `error` is a streams.TooManyBadRecords."""
+
+    def __init__(self, topic: str, partition: int, error: TooManyBadRecords) -> None:
+        self.topic, self.partition, self.error = topic, partition, error
+        super().__init__(
+            f"topic {topic}, partition {partition}: {error} Nothing of this batch was committed; "
+            "if these records are to go to stillwatch.deadletters all the same, start with "
+            "--bad-ratio-cap 1."
         )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 
-from detector.lake import TABLES, LakeError
+from detector.lake_files import LakeError, LakeFiles
+from detector.lake_tables import TABLES
 
-_PARTITIONS = pa.schema([("tenant", pa.string()), ("day", pa.date32())])
+VIEWS: Final[Mapping[str, str]] = {
+    "latest_alerts": "SELECT * FROM alerts "
+    "QUALIFY row_number() OVER (PARTITION BY tenant, alert_id ORDER BY revision DESC) = 1",
+    "latest_scores": "SELECT * FROM scores QUALIFY row_number() OVER "
+    "(PARTITION BY tenant, scope, account, scope_id ORDER BY event_time DESC, requests DESC) = 1",
+}
+"""Views beside the tables: each alert's last revision, each entity's last scoring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +31,22 @@ class Answer:
 
 
 class LakeQuery:
-    """Tables facts, scores and alerts of one folder, with the columns `tenant` and `day`.
+    """Tables facts, scores and alerts of one store, with the columns `tenant` and `day`, and VIEWS.
 
-    pyarrow opens the files and hands rows over (filters and columns are pushed down), so DuckDB
-    itself may touch no file and no network at all. Looking at the kind of statement would not be
-    enough: in DuckDB 2.0 `WITH a AS (COPY … TO …) SELECT …` counts as a SELECT and writes.
+    The files are those there when the object is made. pyarrow opens them (through fsspec for a
+    URL) and hands rows over, filters and columns pushed down, so DuckDB itself may touch no file
+    and no network at all. Looking at the kind of statement would not be enough: in DuckDB 2.0
+    `WITH a AS (COPY … TO …) SELECT …` counts as a SELECT and writes.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Raises LakeError when there is no store."""
-        if not any((folder / table).is_dir() for table in TABLES):
+    def __init__(self, folder: Path | str) -> None:
+        """`folder`: a path or URL, see `LakeFiles`. Raises LakeError when there is no store."""
+        files = LakeFiles(folder)
+        if not any(files.has(table) for table in TABLES):
             raise LakeError(
                 folder,
-                "there is no store here; write one with `stillwatch replay FILE… --parquet DIR` "
-                "or `stillwatch demo` and name it with --lake",
+                "there is no store here; write one with `stillwatch replay FILE… --parquet DIR`, "
+                "`stillwatch demo` or `stillwatch lake` and name it with --lake",
             )
         self._folder = folder
         self._database = duckdb.connect(
@@ -50,7 +59,9 @@ class LakeQuery:
         )
         self._database.execute("SET TimeZone = 'UTC'")
         for table, schema in TABLES.items():
-            self._database.register(table, _rows_of(folder / table, schema))
+            self._database.register(table, files.rows(table, schema))
+        for view, sql in VIEWS.items():
+            self._database.execute(f"CREATE VIEW {view} AS {sql}")
         # The folder for spilled rows would stay open to COPY.
         self._database.execute("SET temp_directory = ''")
         self._database.execute("SET enable_external_access = false")
@@ -67,19 +78,6 @@ class LakeQuery:
             return Answer(columns, found.fetchall())
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise LakeError(self._folder, _first_line(error)) from error
-
-
-def _rows_of(folder: Path, schema: Any) -> Any:
-    """A table's rows; columns that a file does not have yet are null."""
-    files = sorted(str(path) for path in folder.glob("tenant=*/day=*/*.parquet"))
-    whole = pa.unify_schemas([schema, _PARTITIONS])
-    if not files:
-        return whole.empty_table()
-    partitioning = ds.partitioning(_PARTITIONS, flavor="hive")
-    return ds.dataset(
-        files, schema=whole, format="parquet", partitioning=partitioning,
-        partition_base_dir=str(folder),
-    )  # fmt: skip
 
 
 def _first_line(error: Exception) -> str:

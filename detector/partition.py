@@ -6,11 +6,10 @@ verdicts, alerts. The result does not depend on how its records were cut into ba
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from operator import itemgetter
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,27 +18,21 @@ from detector import assess
 from detector.alerts import AlertBook
 from detector.assessment import Assessment
 from detector.cues import CueModel
-from detector.duplicates import RecentIds
 from detector.features import N_FEATURES, read_features, schema_hash
 from detector.kernels import FIRST_POINT
 from detector.outputs import FactBatch, Outputs
 from detector.policy import Policy
+from detector.record_reader import Record, RecordReader
 from detector.score_row import ScoreRow
 from detector.scorer import Scorer
 from detector.state import Due, PartitionState
 from detector.verdict_change import VerdictChange
 from detector.verdicts import VerdictBook
-from streams import deadletters
 from streams.batch import BatchBuilder, RequestBatch
 from streams.clock import PartitionClock
 from streams.deadletters import RatioCap
-from streams.errors import MalformedRecord
-from streams.files import FileRecord
-from streams.intake import Intake, IntakeSettings
-from streams.log import LogRecord
+from streams.intake import IntakeSettings
 from streams.record import ApiRequest
-
-Record = LogRecord | FileRecord
 
 EPOCH_S = 3600.0
 """Idle entities are looked for whenever the clock enters a new epoch."""
@@ -82,20 +75,40 @@ class Partition:
         self._scorer = scorer
         self._policy = policy
         self._settings = settings
-        self._cap = cap
-        self._intake = Intake(settings.intake)
+        self._reader = RecordReader(settings.intake, settings.recent_ids, cap)
         self._builder = BatchBuilder()
         self._clock = PartitionClock(settings.lateness_s)
-        self._recent = RecentIds(settings.recent_ids)
         self._epoch = 0
         model = f"{scorer.card.version}/{cues.version}"
         self.verdicts = VerdictBook(policy, model, schema_hash())
         self.alerts = AlertBook(policy)
 
+    @property
+    def clock_s(self) -> float:
+        """The partition's clock, UTC epoch seconds; 0 before the first event."""
+        return max(self._clock.now_s, 0.0)
+
+    def switch_policy(self, policy: Policy) -> Outputs:
+        """Judges by another policy from the next record on."""
+        self._policy = policy
+        self.alerts.switch_policy(policy)
+        return self.told(self.verdicts.switch_policy(policy, self.clock_s))
+
+    def switch_model(self, cues: CueModel, scorer: Scorer) -> None:
+        """Reads and scores with other models from the next record on."""
+        self._cues, self._scorer = cues, scorer
+        self.verdicts.switch_model(f"{scorer.card.version}/{cues.version}", schema_hash())
+
+    def told(self, changes: Sequence[VerdictChange]) -> Outputs:
+        """Changes that time or a person made in `verdicts`, with the alerts they revise."""
+        out = Outputs()
+        self._tell(changes, None, out)
+        return out
+
     def process(self, records: Sequence[Record]) -> Outputs:
         """Applies records in log order. Raises TooManyBadRecords when the ratio cap is passed."""
         out = Outputs()
-        requests, record_times = self._read(records, out)
+        requests, record_times = self._reader.read(records, out)
         if requests:
             times, clocks, late = self._tell_time(requests, record_times, out)
             for a, b in self._stretches(times, clocks):
@@ -103,46 +116,8 @@ class Partition:
                 self._apply(requests[a:b], times[a:b], clocks[a:b], late[a:b], out)
         return out
 
-    def _read(
-        self, records: Sequence[Record], out: Outputs
-    ) -> tuple[list[ApiRequest], list[float]]:
-        """Decodes records; bad ones go to the dead letters, duplicates are dropped and counted."""
-        requests: list[ApiRequest] = []
-        record_times: list[float] = []
-        read, seen, good = self._intake.read, self._recent.seen, 0
-        for record in records:
-            problem: MalformedRecord | None = None
-            if isinstance(record, FileRecord):
-                at, problem = record.time_s, record.problem
-            else:
-                at = record.timestamp_s
-            try:
-                if problem is not None:
-                    raise problem
-                found = read(record.value, record_time_s=at)
-            except MalformedRecord as error:
-                out.dead_letters.append(_dead_letter(record, error))
-                out.counts["dead_letters"] += 1
-                self._cap.good(good)
-                self._cap.bad(error)
-                good = 0
-                continue
-            good += 1
-            if not found:
-                out.counts["empty_records"] += 1
-            for request in found:
-                if seen(request):
-                    out.counts["duplicates"] += 1
-                    continue
-                requests.append(request)
-                record_times.append(math.nan if at is None else at)
-        self._cap.good(good)
-        out.counts["records"] += len(records)
-        out.counts["requests"] += len(requests)
-        return requests, record_times
-
     def _tell_time(
-        self, requests: Sequence[ApiRequest], record_times: list[float], out: Outputs
+        self, requests: Sequence[ApiRequest], record_times: list[float | None], out: Outputs
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Event times to use, the clock after each event, and which events are late."""
         told = np.array([r.event_time_s for r in requests], np.float64)
@@ -196,32 +171,29 @@ class Partition:
     ) -> None:
         """Scores all due rows at once, then judges them in log order."""
         scored = assess.score_due(self._scorer, due)
-        order = sorted(
-            [(e, True, i) for i, e in enumerate(due.event.tolist())]
-            + [(e, False, j) for j, e in enumerate(due.narrow_event.tolist())],
-            key=itemgetter(0, 1, 2),
-        )
-        rows, looks = [], []
-        for event, whole, i in order:
-            looks.append(scored.judged[i] if whole else due.narrow_vectors[i])
-            name = assess.entity_of(self.state, batch.requests[event], due, whole=whole, at=i)
-            rows.append(assess.score_row(name, batch, due, scored, whole=whole, at=i))
-        likely = [k for k, row in enumerate(rows) if self._matters(row)]
-        vectors = [looks[k] for k in likely]
-        explained = dict(zip(likely, self._explain(vectors), strict=True))
-        for k, ((event, whole, i), row) in enumerate(zip(order, rows, strict=True)):
-            self._tell(self.verdicts.expire(float(clocks[event])), None, out)
-            if self._matters(row):  # a verdict may have changed since
-                groups = explained.get(k) or self._explain([looks[k]])[0]
-                if whole:
-                    groups = assess.credit_frame(groups, float(scored.frame_says[i]))
-                make = assess.assess_account if whole else assess.assess_narrow
-                found = make(self.state, batch, due, scored, i, groups)
-                organisation = batch.requests[event].organisation
-                self._judge(found, float(clocks[event]), organisation, out)
-                out.scores.append(row)
-            elif whole and self._settings.keep_quiet_scores:
-                out.scores.append(row)
+        rows = assess.due_rows(self.state, batch, due, scored)
+
+        def look(row: assess.DueRow) -> NDArray[np.float32]:
+            vectors = scored.judged if row.whole else due.narrow_vectors
+            return cast("NDArray[np.float32]", vectors[row.at])
+
+        likely = [k for k, row in enumerate(rows) if self._matters(row.score)]
+        looks = [look(rows[k]) for k in likely]
+        explained = dict(zip(likely, self._explain(looks), strict=True))
+        for k, row in enumerate(rows):
+            clock_s = float(clocks[row.event])
+            self._tell(self.verdicts.expire(clock_s), None, out)
+            if self._matters(row.score):  # a verdict may have changed since
+                groups = explained.get(k) or self._explain([look(row)])[0]
+                if row.whole:
+                    groups = assess.credit_frame(groups, float(scored.frame_says[row.at]))
+                make = assess.assess_account if row.whole else assess.assess_narrow
+                found = make(self.state, batch, due, scored, row.at, groups)
+                organisation = batch.requests[row.event].organisation
+                self._judge(found, clock_s, organisation, out)
+                out.scores.append(row.score)
+            elif row.whole and self._settings.keep_quiet_scores:
+                out.scores.append(row.score)
 
     def _explain(self, vectors: list[NDArray[np.float32]]) -> list[assess.Groups]:
         return self._scorer.explain(np.array(vectors)) if vectors else []
@@ -284,12 +256,6 @@ class Partition:
                 )  # fmt: skip
                 self._judge(found, max(self._clock.now_s, at_s), None, out)
         return out
-
-
-def _dead_letter(record: Record, error: MalformedRecord) -> deadletters.DeadLetter:
-    if isinstance(record, LogRecord):
-        return deadletters.from_log(record, error)
-    return deadletters.from_file(record, error)
 
 
 def _epochs(clocks: NDArray[np.float64]) -> list[tuple[int, int]]:

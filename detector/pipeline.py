@@ -15,8 +15,9 @@ from pathlib import Path
 
 from detector.cues import CueModel, load_cues
 from detector.outputs import Outputs
-from detector.partition import Partition, PartitionSettings, Record
+from detector.partition import Partition, PartitionSettings
 from detector.policy import Policy
+from detector.record_reader import Record
 from detector.scorer import Scorer
 from streams.deadletters import RatioCap
 
@@ -30,6 +31,11 @@ class Models:
 
     cues: CueModel
     scorer: Scorer
+
+    @property
+    def version(self) -> str:
+        """Versions of classifier and cue model, as verdicts name them."""
+        return f"{self.scorer.card.version}/{self.cues.version}"
 
 
 def load_models(model_dir: Path, *, require_gpu: bool = False) -> Models:
@@ -45,7 +51,12 @@ def load_models(model_dir: Path, *, require_gpu: bool = False) -> Models:
 
 
 class Pipeline:
-    """All partitions of one process."""
+    """All partitions of one process.
+
+    Attributes:
+        models, policy: what a new partition begins with; switches are made partition by partition.
+        cap: of all partitions that were not given one of their own.
+    """
 
     def __init__(
         self,
@@ -54,8 +65,8 @@ class Pipeline:
         settings: PartitionSettings | None = None,
         cap: RatioCap | None = None,
     ) -> None:
-        self._models = models
-        self._policy = policy
+        self.models = models
+        self.policy = policy
         self._settings = settings or PartitionSettings()
         self.cap = cap or RatioCap()
         self.partitions: dict[int, Partition] = {}
@@ -74,11 +85,17 @@ class Pipeline:
             out.add(self.partitions[number].finish())
         return out
 
+    def renew(self, number: int, cap: RatioCap) -> Partition:
+        """An empty partition in place of what was there, with a cap of its own."""
+        made = Partition(self.models.cues, self.models.scorer, self.policy, self._settings, cap)
+        self.partitions[number] = made
+        return made
+
+    def drop(self, number: int) -> None:
+        """Forgets a partition's state."""
+        self.partitions.pop(number, None)
+
     def partition(self, number: int) -> Partition:
         """The partition of that number, made empty if it is new."""
         found = self.partitions.get(number)
-        if found is None:
-            found = self.partitions[number] = Partition(
-                self._models.cues, self._models.scorer, self._policy, self._settings, self.cap
-            )
-        return found
+        return self.renew(number, self.cap) if found is None else found

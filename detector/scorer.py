@@ -24,6 +24,7 @@ from detector.features import FEATURE_NAMES, GROUP_OF, GROUPS, schema_hash
 
 _REMEDY = "train it with `python -m models train` or point `model_dir` at a released model"
 MIN_EFFECT = 0.1
+MOST_READINGS = 3
 
 log = structlog.get_logger()
 
@@ -58,11 +59,15 @@ class Scorer:
         if not graph.exists():
             raise ModelError(str(graph), "the account classifier is missing", _REMEDY)
         self._columns = np.array([FEATURE_NAMES.index(name) for name in self.card.features])
-        self._groups = [
-            (group.NAME, np.array([i for i, n in enumerate(self.card.features)
-                                   if GROUP_OF[n] == group.NAME], dtype=np.int64))
-            for group in GROUPS
-        ]  # fmt: skip
+        self._group_names = tuple(group.NAME for group in GROUPS)
+        self._group_at = [self._group_names.index(GROUP_OF[n]) for n in self.card.features]
+        f = len(self.card.features)
+        # int64, shape (groups, f): 1 where the feature is of the group
+        self._members = (np.array(self._group_at) == np.arange(len(GROUPS))[:, None]).astype("i8")
+        # bool, shape (1 + groups + f, f): what each variant of `explain` puts back to the median
+        self._put_back = np.concatenate(
+            [np.zeros((1, f)), self._members, np.eye(f)], dtype=np.int64, casting="unsafe"
+        ).astype(np.bool_)
         self._low, self._high = self.card.low.tolist(), self.card.high.tolist()
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
@@ -128,29 +133,30 @@ class Scorer:
             k tuples, each in the order of the groups.
         """
         raw = vectors[:, self._columns]
-        f = raw.shape[1]
-        variants = np.repeat(self.impute(vectors)[:, None, :], 1 + len(self._groups) + f, axis=1)
-        for g, (_, columns) in enumerate(self._groups):
-            variants[:, g + 1, columns] = self.card.median[columns]
-        for c in range(f):
-            variants[:, 1 + len(self._groups) + c, c] = self.card.median[c]
+        n_groups, f = self._members.shape
+        inputs = self.impute(vectors)
+        variants = np.where(self._put_back, self.card.median, inputs[:, None, :])
         logits = log_odds(self.probabilities(variants.reshape(-1, f))).reshape(len(raw), -1)
         falls = logits[:, :1] - logits[:, 1:]
-        effects = falls[:, len(self._groups) :]
-        contributions = falls[:, : len(self._groups)].tolist()
-        out: list[list[GroupEvidence]] = [[] for _ in range(len(raw))]
-        for g, (name, columns) in enumerate(self._groups):
-            known = np.any(~np.isnan(raw[:, columns]), axis=1)
-            order = np.argsort(-effects[:, columns], axis=1, kind="stable")[:, :3]
-            top = columns[order]
-            values = np.take_along_axis(raw, top, axis=1).tolist()
-            speaks = (np.take_along_axis(effects, top, axis=1) >= MIN_EFFECT).sum(axis=1).tolist()
-            for i, features in enumerate(top.tolist()):
-                readings = map(self._reading, features[: speaks[i]], values[i])
-                out[i].append(
-                    GroupEvidence(name, bool(known[i]), contributions[i][g], tuple(readings))
+        contributions = falls[:, :n_groups].tolist()
+        effects = falls[:, n_groups:]
+        order = np.argsort(-effects, axis=1, kind="stable")
+        speaking = (effects >= MIN_EFFECT).sum(axis=1).tolist()
+        known = ((~np.isnan(raw)).astype(np.int64) @ self._members.T > 0).tolist()
+        out = []
+        for i, features in enumerate(order.tolist()):
+            readings: list[list[FeatureReading]] = [[] for _ in range(n_groups)]
+            for c in features[: speaking[i]]:
+                told = readings[self._group_at[c]]
+                if len(told) < MOST_READINGS:
+                    told.append(self._reading(c, float(raw[i, c])))
+            out.append(
+                tuple(
+                    GroupEvidence(name, known[i][g], contributions[i][g], tuple(readings[g]))
+                    for g, name in enumerate(self._group_names)
                 )
-        return [tuple(groups) for groups in out]
+            )
+        return out
 
     def _reading(self, feature: int, value: float) -> FeatureReading:
         return FeatureReading(

@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         group: consumer group of the workers; also begins their transactional ids.
         batch_records: records a worker takes into one transaction.
         database: SQLAlchemy URL of the alert feed's database.
-        lake: folder of the analysts' store; None: the API tells no score history.
+        lake: folder or fsspec URL of the analysts' store; None: the API tells no score history.
         keys: TOML file of API keys; see `stillwatch keys new`.
         host, port: where the API listens.
         stale_after_s: the gateway hook lets everybody pass once the API has not reached the end of
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     group: Annotated[str, Field(min_length=1)] = "stillwatch"
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 2000
     database: str = "sqlite:///build/stillwatch.db"
-    lake: Path | None = None
+    lake: str | None = None
     keys: Path | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000

@@ -62,10 +62,10 @@ def _mark_bytes(text: NDArray[np.uint8], i: int, stop: int) -> int:
     return 0
 
 
-@njit(cache=True, inline="always")
-def _is_word_byte(c: np.uint8) -> bool:
-    """ASCII letters, digits and the underscore."""
-    return bool(97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c == 95)
+_LOWER = np.zeros(0xC2, np.uint8)
+"""Lower case of an ASCII letter, digit or underscore; 0 for every other byte below 0xC2."""
+for _byte in b"abcdefghijklmnopqrstuvwxyz0123456789_":
+    _LOWER[_byte] = _LOWER[ord(chr(_byte).upper())] = _byte
 
 
 @njit(cache=True, inline="always")
@@ -115,7 +115,7 @@ def tokenize(
     while i < stop and n < tokens.shape[0]:
         c = text[i]
         if c < 0xC2:
-            if not _is_word_byte(c):
+            if _LOWER[c] == 0:
                 i += 1
                 continue
         elif _mark_bytes(text, i, stop) > 0:
@@ -137,11 +137,10 @@ def tokenize(
         while i < stop:
             c = text[i]
             if c < 0xC2:
-                if not _is_word_byte(c):
+                c = _LOWER[c]
+                if c == 0:
                     break
-                if 65 <= c <= 90:
-                    c += np.uint8(32)
-                digits &= 48 <= c <= 57
+                digits &= c <= 57
                 h = (h ^ np.uint64(c)) * K1
                 i += 1
             else:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.accounts import Account
+from models.benign_features import benign_features
 from models.export import write_account, write_cues
 from models.train_account import fit_account, worst_scores
 from models.vectors import Samples
@@ -56,7 +57,8 @@ def train_on(
         "measured": summary,
     }
     benign = calibration_scores(held_out, material.accounts)
-    write_account(out, model, benign, {"version": version, **about})
+    ranges = benign_features(samples, material.accounts)
+    write_account(out, model, benign, {"version": version, **about, "benign_features": ranges})
     write_cues(out, cues, about)
     return summary
 

@@ -101,6 +101,10 @@ class RatioCap:
         if not 0.0 <= cap <= 1.0 or not 1 <= minimum < window:
             raise ValueError(f"cap in 0..1, 1 <= minimum < window: {cap}, {minimum}, {window}")
         self.cap, self.minimum, self.window = cap, minimum, window
+        self.replaying = False
+        """Whether records are read that were let through before: then nothing is raised. Where the
+        cap is passed all the same, somebody let them through on purpose, and the count starts anew.
+        """
         self.seen_total = 0
         self.bad_total = 0
         self.by_reason: Counter[str] = Counter()
@@ -137,7 +141,9 @@ class RatioCap:
         self._seen += 1
         self._bad += bad
         if self._seen >= self.minimum and self._bad > self.cap * self._seen:
-            raise TooManyBadRecords(self._bad, self._seen, self.cap, self._example)
+            if not self.replaying:
+                raise TooManyBadRecords(self._bad, self._seen, self.cap, self._example)
+            self._seen = self._bad = 0
         if self._seen >= self.window:
             self._seen //= 2
             self._bad //= 2

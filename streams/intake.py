@@ -1,12 +1,14 @@
 """Bytes in, requests out: decoding, finding the format, checks, and the removal of identities.
 
-`Intake.read` is the one door for every record. Native records take a fast path: one typed decode
-straight into `ApiRequest`, tried first whenever the record before was native.
+`Intake.read` is the one door for every record; `read_run` takes many at once while they are native,
+with one typed decode each straight into `ApiRequest`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import msgspec
 
@@ -72,15 +74,29 @@ class Intake:
             MalformedRecord: not readable, or a field that is not what it must be.
             UnknownFormat: readable, but of no known format.
         """
-        if self._was_native and self._try_native and len(value) <= self._fast_bytes:
-            try:
-                request = self._native.decode(value)
-            except (msgspec.MsgspecError, RecursionError, UnicodeError):
-                pass  # the long way finds out what it is
-            else:
-                if request.event_time_s is not None:
-                    return [self._settler.settle_native(request, record_time_s, len(value))]
         return self.read_named(value, record_time_s=record_time_s)[1]
+
+    def read_run(self, values: Sequence[bytes], start: int = 0) -> list[ApiRequest]:
+        """The requests of the values from `start` on, one each, as far as all are native records.
+
+        The same as `read` gives for each, at less cost; `read` tells what the next value is.
+        """
+        run: list[ApiRequest] = []
+        if not (self._was_native and self._try_native):
+            return run
+        decode, most = self._native.decode, self._fast_bytes
+        try:
+            for value in islice(values, start, None):
+                if len(value) > most:  # it may hold a text to cut
+                    break
+                request = decode(value)
+                if request.event_time_s is None or not request.event_id:
+                    break
+                run.append(request)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError):
+            pass  # the long way finds out what it is
+        self._settler.settle_run(run)
+        return run
 
     def read_named(
         self, value: bytes, *, record_time_s: float | None
@@ -95,8 +111,7 @@ class Intake:
         if self._was_native and self._try_native:
             request = self._read_native(value)
             if request is not None:
-                settled = self._settler.settle_native(request, record_time_s, len(value))
-                return "native", [settled]
+                return "native", [self._settler.settle(request, record_time_s)]
         try:
             obj = decode_json(value)
             context = replace(self._context, record_time_s=record_time_s)

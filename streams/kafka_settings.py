@@ -13,6 +13,8 @@ class KafkaSettings(BaseModel):
     Attributes:
         bootstrap: host:port of one broker or several, separated by commas.
         session_timeout_s: a member silent for longer loses its partitions.
+        heartbeat_s: how often a member says that it lives and hears of a rebalance; at most a third
+            of session_timeout_s.
         transaction_timeout_s: the broker aborts a transaction that is open for longer.
         max_poll_interval_s: a member that does not poll for longer loses its partitions.
         compression: of what Stillwatch writes.
@@ -23,6 +25,7 @@ class KafkaSettings(BaseModel):
 
     bootstrap: str = "127.0.0.1:9092"
     session_timeout_s: float = Field(default=45.0, gt=0)
+    heartbeat_s: float = Field(default=3.0, gt=0)
     transaction_timeout_s: float = Field(default=60.0, gt=0)
     max_poll_interval_s: float = Field(default=300.0, gt=0)
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"

@@ -122,7 +122,10 @@ class Fenced(LogError):
 
 
 class RebalanceListener(Protocol):
-    """What a group consumer tells its owner, from inside `poll`, on the owner's thread."""
+    """What a group consumer tells its owner while the owner waits inside `poll`.
+
+    It may come on another thread than the owner's; what it raises comes out of that `poll`.
+    """
 
     def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """These partitions go to another member after this call; committing here still works."""

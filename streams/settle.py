@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -79,20 +80,18 @@ class Settler:
             request.event_id = self._content_id(request, record_time_s)
         return request
 
-    def settle_native(
-        self, request: ApiRequest, record_time_s: float | None, record_bytes: int
-    ) -> ApiRequest:
-        """The same result for a record decoded by type, in the few steps that most need.
+    def settle_run(self, requests: Sequence[ApiRequest]) -> None:
+        """Settles records decoded by type, in the few steps that they need: same result.
 
         The decoder has held counts, times and names to their bounds (`streams.record`), JSON holds
-        no NaN, and a record no longer than one text may be holds no text to cut.
+        no NaN, and a record no longer than one text may be holds no text to cut. Each has an event
+        time and an event id.
         """
-        if request.event_time_s is None or not request.event_id or record_bytes > self._most:
-            return self.settle(request, record_time_s)
-        if request.tenant == "default":
-            request.tenant = self._tenant
-        self._replace_identities(request)
-        return request
+        tenant = self._tenant
+        for request in requests:
+            if request.tenant == "default":
+                request.tenant = tenant
+            self._replace_identities(request)
 
     def _replace_identities(self, request: ApiRequest) -> None:
         privacy = self._privacy

@@ -11,7 +11,20 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from detector.cli import demo, inspect, policy, query, replay
+from detector.cli import (
+    api,
+    demo,
+    inspect,
+    keys,
+    lake,
+    model,
+    persons,
+    policy,
+    query,
+    replay,
+    topics,
+    worker,
+)
 from detector.settings import SETTINGS_FILE_VARIABLE
 
 app = typer.Typer(
@@ -61,4 +74,13 @@ app.command("demo")(demo.demo)
 app.command("inspect")(inspect.inspect)
 app.command("replay")(replay.replay)
 app.command("query")(query.query)
+app.command("api")(api.api)
+app.command("lake")(lake.lake)
 app.add_typer(policy.app, name="policy")
+app.add_typer(topics.app, name="topics")
+app.add_typer(keys.app, name="keys")
+app.command("worker")(worker.worker)
+app.command("allow")(persons.allow)
+app.command("undo")(persons.undo)
+app.command("confirm")(persons.confirm)
+app.add_typer(model.app, name="model")

@@ -1,4 +1,4 @@
-"""`stillwatch policy`: checks policy files before they are used."""
+"""`stillwatch policy`: checks policy files, and switches running workers to them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from detector.cli.control_options import ByOption, send_switch, who
 from detector.cli.stop import plain_errors
+from detector.control import PolicySwitch, SwitchRecord
 from detector.policy import STEPS, Policy, load_policy
+from detector.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Check policies: what evidence leads to what verdict.")
+app = typer.Typer(
+    no_args_is_help=True, help="Check and switch policies: what evidence leads to what verdict."
+)
 
 
 @app.callback()
 def policy() -> None:
-    """Check policies: what evidence leads to what verdict."""
+    """Check and switch policies: what evidence leads to what verdict."""
 
 
 @app.command()
@@ -32,6 +37,29 @@ def check(
     with plain_errors():
         found = load_policy(file)
     render(found, Console())
+
+
+@app.command()
+def apply(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Policy file (TOML).", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why; kept for the audit.")] = "",
+    by: ByOption = None,
+) -> None:
+    """Checks a policy file and switches every worker to it, from its next batch on.
+
+    Verdicts in force stay until new evidence or their end changes them.
+
+    Example: `stillwatch policy apply my-policy.toml --reason "fewer alarms on week-ends"`
+    """
+
+    def make(_settings: Settings, _now_s: float) -> SwitchRecord:
+        found = load_policy(file)
+        text = file.read_text(encoding="utf-8")
+        return PolicySwitch(by=who(by), reason=reason, text=text, stamp=found.stamp)
+
+    with plain_errors():
+        send_switch(ctx.obj, make)
 
 
 def render(policy: Policy, console: Console) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +16,9 @@ from rich.text import Text
 
 from detector.cli.stop import plain_errors
 from detector.lake_query import Answer, LakeQuery
+from detector.settings import load_settings
+
+DEMO_LAKE = "build/demo-lake"
 
 
 class OutputFormat(StrEnum):
@@ -28,16 +30,24 @@ class OutputFormat(StrEnum):
 
 
 def query(
+    ctx: typer.Context,
     sql: Annotated[str, typer.Argument(help="One SELECT statement.", show_default=False)],
     lake: Annotated[
-        Path, typer.Option(help="Folder that `replay --parquet` or `demo` wrote.")
-    ] = Path("build/demo-lake"),
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Folder or URL that `lake`, `replay --parquet` or `demo` wrote.",
+            show_default="the setting lake, else build/demo-lake",
+        ),
+    ] = None,
     output: Annotated[
         OutputFormat, typer.Option("--format", help="json prints one object a line.")
     ] = OutputFormat.table,
 ) -> None:
     """Asks the analysts' store in SQL (DuckDB): tables facts, scores and alerts.
 
+    The views latest_alerts and latest_scores hold each alert's last revision and the last scoring
+    of each account, key and end user. A URL may be any that fsspec knows, as s3://bucket/lake.
     Nothing but the store can be read and nothing can be written. `DESCRIBE facts` lists columns.
 
     Examples:
@@ -47,7 +57,8 @@ def query(
         stillwatch query "SELECT * FROM alerts WHERE state = 'open'" --lake lake --format json
     """
     with plain_errors():
-        answer = LakeQuery(lake).ask(sql)
+        store = lake or load_settings(ctx.obj).lake or DEMO_LAKE
+        answer = LakeQuery(str(store)).ask(sql)
     if output is OutputFormat.json:
         for row in answer.rows:
             print(msgspec.json.encode(dict(zip(answer.columns, row, strict=True))).decode())

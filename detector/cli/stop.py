@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 import typer
 
-from detector.errors import DetectorError
+from detector.errors import BadTopic, DetectorError
 from streams.errors import StreamsError, TooManyBadRecords
 
-DATA, USAGE = 1, 2
-"""Exit codes: the log is bad; a file or a setting is."""
+DATA, USAGE, BAD_TOPIC, FENCED = 1, 2, 3, 4
+"""Exit codes: the log is bad; a file or setting is; a worker's topic cannot be read; another worker
+took over."""
 
 
 @contextmanager
@@ -23,6 +24,7 @@ def plain_errors() -> Iterator[None]:
     except (StreamsError, DetectorError) as error:
         print(f"stillwatch: {error}", file=sys.stderr)
         code = DATA if isinstance(error, TooManyBadRecords | NothingReadable) else USAGE
+        code = BAD_TOPIC if isinstance(error, BadTopic) else code
         raise typer.Exit(code) from error
 
 

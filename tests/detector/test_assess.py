@@ -180,8 +180,7 @@ def test_keys_and_end_users_are_assessed_under_their_account() -> None:
     assert found.harvest.output_tokens == 70
     assert found.exemplars == ()
     assert found.concentration is None
-    name = assess.entity_of(state, batch.requests[11], due, whole=False, at=j)
-    row = assess.score_row(name, batch, due, scored, whole=False, at=j)
+    (row,) = [r.score for r in assess.due_rows(state, batch, due, scored) if not r.whole]
     assert (row.scope_id, row.requests, row.new_pieces) == ("acme/k", 10, 10)
     assert row.score == found.score
     assert row.p_value == found.p_value

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from detector.features import FEATURE_NAMES, N_FEATURES
-from detector.lake import Lake, LakeError, clear_lake, utc_day
+from detector.lake import Lake, clear_lake
+from detector.lake_files import LakeError
 from detector.lake_query import LakeQuery
+from detector.lake_tables import utc_day
 from detector.outputs import FactBatch, Outputs
 from detector.partition import PartitionSettings
 from detector.pipeline import Pipeline, load_models

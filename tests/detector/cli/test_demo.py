@@ -52,13 +52,14 @@ def test_the_summary_counts_what_was_planted_and_found(
 
 
 def test_plain_lines_where_there_is_no_terminal(played: tuple[str, dict[str, Any], Path]) -> None:
-    """Progress, the table and what to try next, without control codes."""
+    """Progress, the table and what to try next, without control codes; no word of an API."""
     stdout, summary, root = played
     assert "\x1b" not in stdout
     total = f"{summary['requests']:,}"
     assert f"{total} of {total} requests" in stdout
     assert f"of {summary['campaigns_planted']} campaigns found" in stdout
     assert f"--lake {root / 'lake'}" in stdout
+    assert "API" not in stdout
 
 
 def test_the_lake_holds_the_day(played: tuple[str, dict[str, Any], Path]) -> None:

@@ -1,0 +1,154 @@
+"""`stillwatch worker`: reads requests from Kafka, writes verdicts, alerts and scores."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated
+
+import structlog
+import typer
+from prometheus_client import CollectorRegistry, start_http_server
+
+from detector.cli.options import AccountFromOption, FormatOption, ModelDirOption, PolicyOption
+from detector.cli.stop import FENCED, plain_errors
+from detector.metrics import WorkerMetrics
+from detector.partition import PartitionSettings
+from detector.pipeline import Models, Pipeline, load_models
+from detector.policy import load_policy, parse_policy
+from detector.settings import Settings, load_settings
+from detector.switches import ModelShelf
+from detector.worker import Worker
+from detector.worker_settings import WorkerSettings
+from streams.kafka_log import log_from
+from streams.log import Fenced, Log
+
+log = structlog.get_logger()
+
+
+def worker(
+    ctx: typer.Context,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65_535, help="Serve Prometheus metrics on this port."),
+    ] = None,
+    member: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of this worker, unique in its group. The same again after a restart frees at"
+            " once what the one before left open.",
+            show_default="host name and process id",
+        ),
+    ] = None,
+    bad_ratio_cap: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of unreadable records in a partition that stops the worker (exit 3) with"
+            " nothing of that batch committed, so that a wrong setting does not drain a topic. With"
+            " 1 it never stops: all of them go to the dead letters, on purpose.",
+            show_default="0.5",
+        ),
+    ] = None,
+    log_format: FormatOption = None,
+    account_from: AccountFromOption = None,
+    policy: PolicyOption = None,
+    model_dir: ModelDirOption = None,
+) -> None:
+    """Consumes the request logs and puts out verdicts, alerts and scores, one transaction a batch.
+
+    Start as many as there are partitions, at most; they share the work and rebuild their state from
+    the log. SIGTERM or Ctrl-C finishes the batch and leaves the group (exit 0). Exit 2: Kafka, a
+    setting or a file; 3: too many unreadable records; 4: another worker took over.
+
+    Examples:
+
+        stillwatch topics create
+        STILLWATCH_KAFKA=kafka-1:9092 stillwatch worker --metrics-port 9400
+        stillwatch worker --bad-ratio-cap 1
+    """
+    with plain_errors():
+        settings = load_settings(
+            ctx.obj,
+            format=log_format,
+            account_from=account_from or None,
+            policy=policy,
+            model_dir=model_dir,
+            bad_ratio_cap=bad_ratio_cap,
+        )
+        load_policy(settings.policy)
+        models = load_models(settings.model_dir, require_gpu=settings.require_gpu)
+        registry = CollectorRegistry()
+        kafka = log_from(settings.kafka)
+        with stopping() as stop:
+            name = member or f"{socket.gethostname()}-{os.getpid()}"
+            made = make_worker(kafka, settings, models, registry, stop, name)
+            if metrics_port is not None:
+                start_http_server(metrics_port, registry=registry)
+            log.info("worker started", member=name, topic=settings.input_topic)
+            try:
+                made.run()
+            except Fenced as error:
+                log.error(f"stopped, nothing is lost: {error}")
+                raise typer.Exit(FENCED) from error
+        kafka.close()
+        log.info("worker stopped", member=name)
+
+
+def make_worker(
+    kafka: Log,
+    settings: Settings,
+    models: Models,
+    registry: CollectorRegistry,
+    stop: threading.Event,
+    member: str,
+) -> Worker:
+    """A worker as the settings say. Raises UnknownTopic, LogError, PolicyError."""
+    text = settings.policy.read_text("utf-8")
+    return Worker(
+        kafka,
+        Pipeline(
+            models,
+            parse_policy(text, str(settings.policy)),
+            PartitionSettings(intake=settings.intake, lateness_s=settings.lateness_s),
+        ),
+        ModelShelf(models, partial(load_models, require_gpu=settings.require_gpu)),
+        WorkerSettings(
+            topic=settings.input_topic,
+            group=settings.group,
+            member_id=member,
+            policy_text=text,
+            batch_records=settings.batch_records,
+            bad_ratio_cap=settings.bad_ratio_cap,
+        ),
+        WorkerMetrics(registry),
+        stop,
+        now_s=time.time,
+        monotonic_s=time.monotonic,
+    )
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; a second one acts as ever."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def on_signal(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

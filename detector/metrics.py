@@ -1,0 +1,153 @@
+"""Every metric of the worker and of the lake role: its name, its labels and what it means.
+
+Counters rise when a batch is committed, never before, and never during a silent replay: over all
+workers and restarts they count each record once (a worker that dies takes its own counts with it).
+"""
+
+from __future__ import annotations
+
+from collections import Counter as CountOf
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from detector.outputs import Outputs
+from detector.pipeline import Models
+from streams.log import TopicPartition
+
+_BATCH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_PLACE = ("topic", "partition")
+_COUNTED = ("records", "requests", "duplicates", "late", "ahead_of_time", "unattributed", "evicted")
+
+
+class WorkerMetrics:
+    """The metrics of one worker in a registry that is handed down."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(f"stillwatch_{name}", meaning, labels, registry=registry)
+
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(f"stillwatch_{name}", meaning, labels, registry=registry)
+
+        self._counts = {
+            "records": counter("records", "Records of the input topic that were handled."),
+            "requests": counter("requests", "Requests in them that were applied."),
+            "duplicates": counter("duplicates", "Requests dropped: their event id was seen."),
+            "late": counter("late", "Requests older than the partition's clock by over lateness_s:"
+                            " kept out of rate features."),
+            "ahead_of_time": counter("ahead_of_time", "Requests more than an hour ahead of their"
+                                     " record: they do not move the clock."),
+            "unattributed": counter("unattributed", "Requests without an account: not judged."),
+            "evicted": counter("accounts_evicted", "Accounts dropped because they were idle."),
+        }  # fmt: skip
+        self._dead_letters = counter(
+            "dead_letters", "Records that could not be read, by kind of error.", "kind"
+        )
+        self._alerts = counter(
+            "alerts", "Revisions of alerts, by verdict and state.", "verdict", "state"
+        )
+        self._verdicts = counter(
+            "verdict_changes", "Changes of verdicts, by what happened and to which.", "kind", "to"
+        )
+        self._scores = counter("scores", "Scorings put out.")
+        self._controls = counter(
+            "control_records",
+            "Control records, a partition each, by what became of them.",
+            "result",
+        )
+        self.lost = counter(
+            "records_lost", "Input records that the topic dropped before they were read."
+        )
+        self.two_partitions = counter(
+            "account_on_two_partitions",
+            "Accounts seen on two partitions of this worker: the topic is not keyed by account.",
+        )
+        self.replaced_models = counter(
+            "replaced_switches",
+            "Switches of the past that could not be repeated in a silent replay.",
+        )
+        self.batch_seconds = Histogram(
+            "stillwatch_batch_seconds",
+            "Seconds from a poll's records to their commit.",
+            registry=registry,
+            buckets=_BATCH_SECONDS,
+        )
+        self.accounts = gauge("accounts_tracked", "Accounts in memory.")
+        self.partitions = gauge("partitions", "Partitions owned by this worker.")
+        self.lag = gauge("lag_records", "Records behind the end of the partition.", "partition")
+        self.rebuild = gauge(
+            "rebuild_remaining_records",
+            "Records left of the silent replay that rebuilds a partition's state.",
+            "partition",
+        )
+        self.gpu = gauge("gpu_in_use", "1 when the classifier runs on a GPU.")
+
+    def models(self, models: Models) -> None:
+        """Tells what the models run on."""
+        self.gpu.set(models.scorer.provider.startswith("CUDA"))
+
+    def committed(self, out: Outputs) -> None:
+        """Counts what one transaction put out."""
+        for name in _COUNTED:
+            if count := out.counts[name]:
+                self._counts[name].inc(count)
+        for kind, count in CountOf(letter.kind for letter in out.dead_letters).items():
+            self._dead_letters.labels(kind).inc(count)
+        for (verdict, state), count in CountOf((a.verdict, a.state) for a, _ in out.alerts).items():
+            self._alerts.labels(verdict, state).inc(count)
+        for (what, to), count in CountOf((v.kind, v.to_level) for v in out.verdicts).items():
+            self._verdicts.labels(what, to).inc(count)
+        self._scores.inc(len(out.scores))
+
+    def controlled(self, refused: bool) -> None:
+        """Counts a control record that was applied or refused in a partition."""
+        self._controls.labels("refused" if refused else "applied").inc()
+
+    def forget(self, partition: int) -> None:
+        """Takes a partition that is no longer ours off the gauges."""
+        for metric in (self.lag, self.rebuild):
+            metric.labels(str(partition))  # `remove` wants it to be there
+            metric.remove(str(partition))
+
+
+class LakeMetrics:
+    """The metrics of one member of the lake role in a registry that is handed down.
+
+    `counts` by name; they rise when a record is taken, which is before it is committed: after a
+    restart what was not committed is counted again.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, meaning: str) -> Counter:
+            return Counter(f"stillwatch_lake_{name}", meaning, registry=registry)
+
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(f"stillwatch_lake_{name}", meaning, _PLACE, registry=registry)
+
+        self.counts = {
+            "records": counter("records", "Records that were read, of all three topics."),
+            "facts": counter("facts", "Requests taken into the table facts."),
+            "scores": counter("scores", "Scorings taken into the table scores."),
+            "alerts": counter("alerts", "Revisions of alerts taken into the table alerts."),
+            "duplicates": counter("duplicates", "Requests dropped: their event id was seen."),
+            "bad_requests": counter("bad_requests", "Request records that cannot be read; their"
+                                    " dead letters are the worker's."),
+            "bad_outputs": counter("bad_outputs", "Scores and alerts that cannot be read."),
+            "lost": counter("records_lost", "Records that a topic dropped before they were read."),
+            "files": counter("files", "Parquet files written."),
+            "flushes": counter("flushes", "Commits of what was written."),
+            "removed": counter("files_removed", "Files removed: written before, never committed."),
+        }  # fmt: skip
+        self._lag = gauge("lag_records", "Records behind the end of the partition, when written.")
+        self._written = gauge("written_offset", "Offset up to which records are in files.")
+
+    def progress(self, at: TopicPartition, lag: int, written: int) -> None:
+        """Tells how far a partition is."""
+        self._lag.labels(at.topic, str(at.partition)).set(lag)
+        self._written.labels(at.topic, str(at.partition)).set(written)
+
+    def forget(self, at: TopicPartition) -> None:
+        """Takes a partition that is no longer ours off the gauges."""
+        for metric in (self._lag, self._written):
+            metric.labels(at.topic, str(at.partition))  # `remove` wants it to be there
+            metric.remove(at.topic, str(at.partition))

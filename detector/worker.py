@@ -1,0 +1,380 @@
+"""The worker: requests in, verdicts, alerts and scores out, one transaction a batch.
+
+A turn: poll → read new switches → take over new partitions → replay a slice of those being
+rebuilt → apply switches and records partition by partition → one transaction with all outputs, the
+markers of the switches and the input offsets. State moves ahead of the log only inside a turn:
+whatever ends a turn early ends the worker, and the next one rebuilds the state from what was
+committed.
+
+A partition is rebuilt by a silent replay from its earliest record; it is paused meanwhile, and the
+others go on. Nothing here reads a clock or the environment: both are handed in.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from detector.control import (
+    CONTROL_PARTITION,
+    MAX_RESULTS,
+    Applied,
+    Assigned,
+    ControlRecord,
+    PolicySwitch,
+    Result,
+    control_record,
+)
+from detector.control_book import ControlBook
+from detector.errors import BadTopic
+from detector.metrics import WorkerMetrics
+from detector.output_records import output_records
+from detector.outputs import Outputs
+from detector.pipeline import Pipeline
+from detector.rebuild import Rebuild
+from detector.shard import Shard
+from detector.straddlers import Straddlers
+from detector.switches import ModelShelf
+from detector.worker_settings import WorkerSettings
+from streams.deadletters import RatioCap
+from streams.envelope import derived_id
+from streams.errors import TooManyBadRecords
+from streams.log import (
+    Log,
+    LogError,
+    LogFull,
+    LogRecord,
+    OffsetOutOfRange,
+    OutputRecord,
+    TopicPartition,
+)
+
+WAIT_S = 0.05
+"""How long a read waits while something else is to be done too."""
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """One member of the group; one thread calls it. Implements `streams.log.RebalanceListener`."""
+
+    def __init__(
+        self,
+        log_: Log,
+        pipeline: Pipeline,
+        shelf: ModelShelf,
+        settings: WorkerSettings,
+        metrics: WorkerMetrics,
+        stop: threading.Event,
+        *,
+        now_s: Callable[[], float],
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        """Joins the group. Raises UnknownTopic, LogError.
+
+        now_s: UTC epoch seconds, for the audit only: nothing is computed from it.
+        """
+        self._log = log_
+        self._pipeline = pipeline
+        self._shelf = shelf
+        self._settings = settings
+        self._metrics = metrics
+        self._stop = stop
+        self._now_s = now_s
+        self._monotonic_s = monotonic_s
+        self._arriving: list[TopicPartition] = []
+        self._token: str | None = None
+        self._tokens = 0
+        self._rebuilds: dict[TopicPartition, Rebuild] = {}
+        self._shards: dict[TopicPartition, Shard] = {}
+        self._straddlers = Straddlers()
+        self._next_control_s = self._next_lag_s = -math.inf
+        metrics.models(pipeline.models)
+        log_.partitions_for(settings.topic)
+        self._producer = log_.producer(f"{settings.group}-{settings.member_id}")
+        self._book = ControlBook(log_.reader([CONTROL_PARTITION]), settings.group)
+        self._book.read_to_end(WAIT_S)
+        self._found_policy()
+        self._consumer = log_.consumer(
+            settings.group, [settings.topic], member_id=settings.member_id, listener=self
+        )
+
+    @property
+    def shards(self) -> dict[int, Shard]:
+        """The partitions that are live here, by number."""
+        return {at.partition: shard for at, shard in sorted(self._shards.items())}
+
+    def run(self) -> None:
+        """Turns until `stop` is set, then leaves the group.
+
+        Raises:
+            BadTopic: too many records of a partition cannot be read.
+            Fenced: the group or a newer worker took over; the state is dropped.
+            LogError: the log cannot be read or written.
+        """
+        try:
+            while not self._stop.is_set():
+                self.turn()
+        finally:
+            self.close()
+
+    def turn(self) -> int:
+        """One turn; returns how many records it committed. Raises as `run` does."""
+        busy = bool(self._arriving or self._rebuilds)
+        records = self._poll(0.0 if busy else self._settings.poll_s)
+        started_s = self._monotonic_s()
+        self._read_control(started_s)
+        self._take_over()
+        self._replay_slices()
+        committed = self._commit(records)
+        self._note_straddlers()
+        if committed:
+            self._metrics.batch_seconds.observe(self._monotonic_s() - started_s)
+        self._measure()
+        return len(records) if committed else 0
+
+    def close(self) -> None:
+        """Leaves the group and drops all state. What was not committed is handled by the next."""
+        self.on_revoked([*self._shards, *self._rebuilds, *self._arriving])
+        self._consumer.close()
+        self._producer.close()
+        self._book.close()
+
+    def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Drops the state of partitions that go elsewhere: all of it is in the log."""
+        for at in partitions:
+            if at in self._arriving:
+                self._arriving.remove(at)
+            rebuild = self._rebuilds.pop(at, None)
+            if rebuild is not None:
+                rebuild.close()
+            self._shards.pop(at, None)
+            self._pipeline.drop(at.partition)
+            self._metrics.forget(at.partition)
+        self._metrics.partitions.set(len(self._shards) + len(self._rebuilds) + len(self._arriving))
+
+    def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Keeps new partitions still until their state is rebuilt."""
+        self._consumer.pause(partitions)
+        self._arriving += partitions
+        self._token = None
+        self._metrics.partitions.set(len(self._shards) + len(self._rebuilds) + len(self._arriving))
+
+    def _found_policy(self) -> None:
+        """Puts the policy of the settings on the control topic, unless one is in force already."""
+        ours = self._pipeline.policy.stamp
+        present = self._book.last_policy()
+        if present is None:
+            switch = PolicySwitch(
+                by=self._settings.member_id,
+                reason="the policy of the settings, at first start",
+                text=self._settings.policy_text,
+                stamp=ours,
+            )
+            record = self._control(switch, derived_id("policy", self._settings.group, ours))
+            self._producer.send_transaction([record], {})
+            self._book.read_to_end(WAIT_S)
+        elif present.stamp != ours:
+            log.warning(
+                f"policy {present.stamp} is in force, not {ours} of the settings; "
+                "switch with `stillwatch policy apply FILE`"
+            )
+
+    def _control(self, body: ControlRecord, event_id: str) -> OutputRecord:
+        return control_record(body, event_id=event_id, at_s=self._now_s())
+
+    def _poll(self, timeout_s: float) -> list[LogRecord]:
+        try:
+            return self._consumer.poll(self._settings.batch_records, timeout_s)
+        except OffsetOutOfRange as error:
+            if error.topic is None or error.partition is None:
+                raise
+            self._resettle(TopicPartition(error.topic, error.partition))
+            return []
+
+    def _resettle(self, at: TopicPartition) -> None:
+        """Goes on at the earliest record: the log no longer holds the place where we stood."""
+        reader = self._log.reader([at])
+        earliest = reader.positions()[at]
+        reader.close()
+        shard = self._shards[at]
+        stood = shard.next_offset
+        self._consumer.seek(at, earliest)
+        if earliest > stood:
+            self._metrics.lost.inc(earliest - stood)
+            log.error(
+                f"the topic dropped {earliest - stood} records before they were read: the worker "
+                "is too slow or the topic's retention too short",
+                topic=at.topic,
+                partition=at.partition,
+            )
+            shard.next_offset = earliest
+        else:
+            log.error(
+                f"the topic ends before offset {stood}: it was made anew, and so is the state",
+                topic=at.topic,
+                partition=at.partition,
+            )
+            self._shards[at] = self._shard(at, earliest)
+            self._shards[at].begin(None)
+
+    def _read_control(self, monotonic_s: float) -> None:
+        if self._token is not None:
+            self._book.read(WAIT_S)
+        elif monotonic_s >= self._next_control_s:
+            self._book.read()
+        else:
+            return
+        self._next_control_s = monotonic_s + self._settings.control_every_s
+
+    def _take_over(self) -> None:
+        """Announces new partitions and, once that was read back, starts rebuilding them."""
+        if not self._arriving:
+            return
+        if self._token is None:
+            self._announce()
+            return
+        if not self._book.saw(self._token):
+            return
+        committed, positions = self._consumer.committed(), self._consumer.positions()
+        for at in self._arriving:
+            offset = committed[at]
+            if offset is None:
+                shard = self._shard(at, positions[at])
+                shard.begin(None)
+                self._go_live(shard)
+            else:
+                shard = self._shard(at, 0)
+                shard.begin(offset)
+                self._rebuilds[at] = Rebuild(shard, self._log, offset)
+        self._arriving, self._token = [], None
+
+    def _announce(self) -> None:
+        settings = self._settings
+        self._tokens += 1
+        self._token = f"{settings.member_id}/{self._now_s():.3f}/{self._tokens}"
+        body = Assigned(
+            group=settings.group,
+            member=settings.member_id,
+            token=self._token,
+            topic=settings.topic,
+            partitions=tuple(sorted(at.partition for at in self._arriving)),
+        )
+        record = self._control(body, derived_id("assigned", self._token))
+        self._producer.send_transaction([record], {})
+
+    def _shard(self, at: TopicPartition, offset: int) -> Shard:
+        cap = RatioCap(self._settings.bad_ratio_cap)
+        return Shard(at, self._pipeline, cap, self._book, self._shelf, offset)
+
+    def _replay_slices(self) -> None:
+        for at, rebuild in [*self._rebuilds.items()]:
+            done = rebuild.slice(self._settings.batch_records, WAIT_S)
+            self._metrics.rebuild.labels(str(at.partition)).set(rebuild.remaining)
+            if done:
+                del self._rebuilds[at]
+                self._metrics.replaced_models.inc(rebuild.shard.not_repeated)
+                rebuild.shard.next_offset = rebuild.committed
+                self._go_live(rebuild.shard)
+
+    def _go_live(self, shard: Shard) -> None:
+        self._shards[shard.at] = shard
+        self._consumer.seek(shard.at, shard.next_offset)
+        self._consumer.resume([shard.at])
+
+    def _commit(self, records: list[LogRecord]) -> bool:
+        """Applies switches and records and commits them; False when there was nothing."""
+        parts = self._by_partition(records)
+        out = Outputs()
+        offsets: dict[TopicPartition, int] = {}
+        markers: list[OutputRecord] = []
+        results: list[Result] = []
+        for at, shard in sorted(self._shards.items()):
+            part = parts.get(at.partition)
+            if shard.has_news():
+                made, became = shard.apply_new()
+                out.add(made)
+                markers += self._markers(shard, became)
+                results += became
+            elif part is None:
+                continue
+            if part is not None:
+                try:
+                    out.add(shard.process(part))
+                except TooManyBadRecords as error:
+                    raise BadTopic(at.topic, at.partition, error) from error
+            offsets[at] = shard.next_offset
+        if not offsets or not self._send([*output_records(out), *markers], offsets):
+            return False
+        self._metrics.committed(out)
+        for result in results:
+            self._metrics.controlled(result.refused is not None)
+        return True
+
+    def _by_partition(self, records: list[LogRecord]) -> dict[int, list[LogRecord]]:
+        """The batch by partition. Raises LogError for records that we must not see."""
+        parts: dict[int, list[LogRecord]] = {}
+        for record in records:
+            parts.setdefault(record.partition, []).append(record)
+        for number, part in parts.items():
+            at = TopicPartition(self._settings.topic, number)
+            shard = self._shards.get(at)
+            if shard is None or part[0].offset < shard.next_offset:
+                raise LogError(
+                    f"partition {number} of {at.topic!r} gave offset {part[0].offset} "
+                    f"{'while it is paused' if shard is None else 'twice'}; start again",
+                    topic=at.topic,
+                    partition=number,
+                    offset=part[0].offset,
+                )
+        return parts
+
+    def _markers(self, shard: Shard, results: list[Result]) -> list[OutputRecord]:
+        made = []
+        for start in range(0, len(results), MAX_RESULTS):
+            some = tuple(results[start : start + MAX_RESULTS])
+            body = Applied(
+                group=self._settings.group,
+                topic=shard.at.topic,
+                partition=shard.at.partition,
+                before_offset=shard.next_offset,
+                results=some,
+            )
+            event_id = derived_id(
+                "applied", body.group, body.topic, body.partition, body.before_offset,
+                some[0].offset, len(some),
+            )  # fmt: skip
+            made.append(self._control(body, event_id))
+        return made
+
+    def _send(self, outputs: list[OutputRecord], offsets: dict[TopicPartition, int]) -> bool:
+        """Commits; waits while the log is full. False when the worker is stopped meanwhile."""
+        while True:
+            try:
+                self._producer.send_transaction(outputs, offsets, self._consumer.group_metadata())
+            except LogFull:
+                if self._stop.wait(self._settings.retry_s):
+                    return False
+            else:
+                return True
+
+    def _note_straddlers(self) -> None:
+        shards = [*self._shards.values(), *(r.shard for r in self._rebuilds.values())]
+        found = self._straddlers.note([shard.partition.state.accounts for shard in shards])
+        self._metrics.two_partitions.inc(found)
+
+    def _measure(self) -> None:
+        done_s = self._monotonic_s()
+        self._metrics.accounts.set(
+            sum(len(shard.partition.state.accounts) for shard in self._shards.values())
+        )
+        if done_s < self._next_lag_s:
+            return
+        self._next_lag_s = done_s + self._settings.lag_every_s
+        positions = self._consumer.positions()
+        for at, end in self._consumer.end_offsets().items():
+            if at in positions:
+                self._metrics.lag.labels(str(at.partition)).set(max(end - positions[at], 0))

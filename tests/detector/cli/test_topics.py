@@ -1,0 +1,93 @@
+"""`stillwatch topics create` on a real broker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from typer.testing import CliRunner
+
+from detector.cli.main import app
+from streams.topics import topic_specs
+from tests.services.kafka import KafkaBroker
+
+INPUT = f"requests-{os.getpid()}"
+
+
+@pytest.fixture
+def admin(kafka_broker: KafkaBroker) -> Iterator[KafkaAdminClient]:
+    """Removes the topics of a deployment afterwards: their names are fixed."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap)
+    names = {spec.name for spec in topic_specs(INPUT)}
+    if names & set(admin.list_topics()):
+        pytest.skip("this broker has Stillwatch's topics already; they may be somebody's")
+    yield admin
+    admin.delete_topics(sorted(names & set(admin.list_topics())))
+    admin.close()
+
+
+def create(broker: KafkaBroker, *arguments: str, code: int = 0) -> str:
+    """Runs the command; all that it printed, on one line."""
+    variables = {"STILLWATCH_KAFKA": broker.bootstrap, "STILLWATCH_INPUT_TOPIC": INPUT}
+    environment = {**variables, "COLUMNS": "300"}
+    result = CliRunner().invoke(app, ["topics", "create", *arguments], env=environment)
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+def test_topics_are_made_once_with_their_settings(
+    admin: KafkaAdminClient, kafka_broker: KafkaBroker
+) -> None:
+    """A dry run makes nothing; then all are made, as specified; a second time nothing changes."""
+    assert create(kafka_broker, "--dry-run").count("would be created") == 6
+    assert INPUT not in admin.list_topics()
+    assert create(kafka_broker, "--partitions", "3").count("created") == 6
+    for spec in topic_specs(INPUT):
+        (topic,) = admin.describe_topics([spec.name])
+        assert len(topic["partitions"]) == (spec.partitions or 3)
+        resource = ConfigResource(ConfigResourceType.TOPIC, spec.name, dict.fromkeys(spec.configs))
+        found = admin.describe_configs([resource], config_filter="all")["topic"][spec.name]
+        assert {name: value["value"] for name, value in found.items()} == dict(spec.configs)
+    again = create(kafka_broker, "--partitions", "5")
+    assert again.count("exists") == 6
+    assert "should be" not in again
+
+
+def test_what_exists_with_other_settings_is_told_and_left(
+    admin: KafkaAdminClient, kafka_broker: KafkaBroker
+) -> None:
+    """The difference is named with the command that corrects it; nothing is changed."""
+    admin.create_topics(
+        {
+            "stillwatch.control": {
+                "num_partitions": 2,
+                "replication_factor": 1,
+                "configs": {"retention.ms": "1000", "retention.bytes": "-1"},
+            }
+        },
+        wait_for_metadata=True,
+    )
+    told = create(kafka_broker, "--partitions", "2")
+    assert told.count("created") == 5
+    assert "stillwatch.control: partitions is 2, should be 1" in told
+    assert "stillwatch.control: retention.ms is 1000, should be -1" in told
+    assert "--entity-name stillwatch.control --add-config 'retention.ms=-1'" in told
+    assert len(admin.describe_topics(["stillwatch.control"])[0]["partitions"]) == 2
+
+
+def test_why_tells_the_reason(admin: KafkaAdminClient, kafka_broker: KafkaBroker) -> None:
+    """An operator can read why a topic is set so before making it."""
+    told = create(kafka_broker, "--dry-run", "--why")
+    assert "a tombstone lifts a verdict" in told
+    assert INPUT not in admin.list_topics()
+
+
+def test_an_unreachable_broker_is_a_sentence() -> None:
+    """Exit 2, the address, and what to do."""
+    told = create(KafkaBroker("127.0.0.1:1"), code=2)
+    assert "127.0.0.1:1" in told
+    assert "start the broker, or correct the setting" in told
+    assert "Traceback" not in told
