@@ -65,7 +65,10 @@ def test_what_exists_with_other_settings_is_told_and_left(
             "stillwatch.control": {
                 "num_partitions": 2,
                 "replication_factor": 1,
-                "configs": {"retention.ms": "1000", "retention.bytes": "-1"},
+                "configs": {
+                    **next(s.configs for s in topic_specs() if s.name == "stillwatch.control"),
+                    "retention.ms": "1000",
+                },
             }
         },
         wait_for_metadata=True,
