@@ -6,6 +6,7 @@ from itertools import chain, repeat
 from operator import attrgetter
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streams.columns import (
@@ -44,8 +45,6 @@ def lay_out_pieces(
     counts = np.fromiter(map(len, lists), np.int64, n)
     messages = list(chain.from_iterable(lists))
     roles = codes(map(_ROLES.get, map(attrgetter("role"), messages), repeat(USER)), len(messages))
-    owner = np.repeat(np.arange(n), counts)
-    last_turn = _read_turns(roles, owner, counts, events)
     told = numbers(fields["n_messages"])
     told = np.where(np.isnan(told), np.where(counts > 0, counts, -1), told)
     events["n_messages"] = np.clip(told, -1, 2**31 - 1)
@@ -58,55 +57,101 @@ def lay_out_pieces(
     heads = len(texts)
     texts += map(attrgetter("text"), messages)
     # a picture or a bare tool call: no text to know or to repeat
-    wanted = np.fromiter(map(bool, texts), np.bool_, len(texts))
-    wanted[heads:] &= ~np.fromiter(map(str.isspace, texts[heads:]), np.bool_, len(messages))
-
+    blank = np.fromiter(map(str.isspace, texts), np.bool_, len(texts))
+    blank[:heads] = False
+    buffer, starts, stops = _encode(texts)
     pieces = np.zeros(len(texts), PIECE)
-    buffer = _encode(texts, pieces)
-    pieces["event"] = events_of = np.concatenate([with_system, with_tools, owner])
-    pieces["role"] = SYSTEM
-    pieces["role"][len(with_system) : heads] = TOOLS
-    pieces["role"][heads:] = roles
-    pieces["last_turn"][heads:] = last_turn
-    if heads:  # a stable sort brings each event's system prompt and tools before its messages
-        order = np.argsort(events_of, kind="stable")
-        pieces = pieces[order[wanted[order]]]
-    elif not wanted.all():
-        pieces = pieces[wanted]
-    ends = np.cumsum(np.bincount(pieces["event"], minlength=n))
-    events["piece1"] = ends
-    events["piece0"][1:] = ends[:-1]
-    return pieces, np.frombuffer(buffer, np.uint8)
+    placed = _place(
+        counts, roles, with_system, with_tools, starts, stops, blank | (starts == stops),
+        events, pieces,
+    )  # fmt: skip
+    return pieces[:placed], np.frombuffer(buffer, np.uint8)
 
 
-def _read_turns(
-    roles: NDArray[np.int8],
-    owner: NDArray[np.int64],
+@njit(cache=True)
+def _place(
     counts: NDArray[np.int64],
+    roles: NDArray[np.int8],
+    with_system: NDArray[np.int64],
+    with_tools: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    blank: NDArray[np.bool_],
     events: NDArray[np.void],
-) -> NDArray[np.bool_]:
-    """Which messages come after the last answer, shape (m,); fills user_turns and history.
+    pieces: NDArray[np.void],
+) -> int:
+    """Puts each event's texts in its order; returns how many pieces there are.
 
     Args:
-        roles: shape (m,), of all messages.
-        owner: shape (m,), ascending: the event of each.
         counts: shape (n,): messages of each event.
+        roles: shape (m,), of all messages.
+        with_system, with_tools: ascending: the events that have one.
+        starts, stops, blank: shape (t,): of the texts: system prompts, tools, messages.
+        events: receives piece0, piece1, user_turns and history.
+        pieces: PIECE, shape (t,), zeros, receives the pieces that are not blank.
     """
-    n = len(counts)
-    ends = np.cumsum(counts)
-    at = np.arange(len(roles))
-    # an answer begun by the client, at the list's end, is no history
-    answer = np.flatnonzero((roles == ASSISTANT) & (at < ends[owner] - 1))
-    last_answer = np.full(n, -1)
-    np.maximum.at(last_answer, owner[answer], answer)
-    events["user_turns"] = np.minimum(np.bincount(owner[roles == USER], minlength=n), 32_000)
-    events["history"] = last_answer >= 0
-    events["history"][owner[roles == TOOL_RESULT]] = 1
-    result: NDArray[np.bool_] = at > last_answer[owner]
-    return result
+    system = 0
+    tool = 0
+    first_message = len(with_system) + len(with_tools)
+    m = 0
+    p = 0
+    for i in range(len(counts)):
+        event = events[i]
+        event.piece0 = p
+        if system < len(with_system) and with_system[system] == i:
+            p += _put(pieces, p, i, SYSTEM, 0, starts, stops, blank, system)
+            system += 1
+        if tool < len(with_tools) and with_tools[tool] == i:
+            p += _put(pieces, p, i, TOOLS, 0, starts, stops, blank, len(with_system) + tool)
+            tool += 1
+        end = m + counts[i]
+        last_answer = -1
+        user_turns = 0
+        history = 0
+        for j in range(m, end):
+            if roles[j] == USER:
+                user_turns += 1
+            elif roles[j] == TOOL_RESULT:
+                history = 1
+            elif roles[j] == ASSISTANT and j < end - 1:
+                # an answer begun by the client, at the list's end, is no history
+                last_answer = j
+                history = 1
+        event.user_turns = min(user_turns, 32_000)
+        event.history = history
+        for j in range(m, end):
+            last_turn = 1 if j > last_answer else 0
+            p += _put(pieces, p, i, roles[j], last_turn, starts, stops, blank, first_message + j)
+        m = end
+        event.piece1 = p
+    return p
 
 
-def _encode(texts: list[str], pieces: NDArray[np.void]) -> bytes:
+@njit(cache=True, inline="always")
+def _put(
+    pieces: NDArray[np.void],
+    p: int,
+    event: int,
+    role: int,
+    last_turn: int,
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    blank: NDArray[np.bool_],
+    text: int,
+) -> int:
+    """Writes one piece; returns 1, or 0 for a blank text."""
+    if blank[text]:
+        return 0
+    piece = pieces[p]
+    piece.start = starts[text]
+    piece.stop = stops[text]
+    piece.event = event
+    piece.role = role
+    piece.last_turn = last_turn
+    return 1
+
+
+def _encode(texts: list[str]) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
     """All texts in one buffer, with start and stop of each; those of ASCII first, in one go."""
     n = len(texts)
     other = np.flatnonzero(~np.fromiter(map(str.isascii, texts), np.bool_, n))
@@ -118,6 +163,4 @@ def _encode(texts: list[str], pieces: NDArray[np.void]) -> bytes:
     plain = "".join(texts).encode("ascii")
     lengths[other] = np.fromiter(map(len, encoded), np.int64, len(encoded))
     stops[other] = len(plain) + np.cumsum(lengths[other])
-    pieces["stop"] = stops
-    pieces["start"] = stops - lengths
-    return b"".join([plain, *encoded])
+    return b"".join([plain, *encoded]), stops - lengths, stops

@@ -14,7 +14,7 @@ from streams.files import read_files
 from tests.benchmarks.recorded_day import RecordedDay, batches, released
 from tests.benchmarks.report import Goal, Row
 
-PAIRS = 7
+PAIRS = 15
 
 
 def measure(day: RecordedDay) -> list[Row]:
