@@ -66,7 +66,7 @@ kafka:  ## Fetch the jars of the tests' Kafka broker into build/kafka (Java 17 a
 		[ "$$STILLWATCH_REQUIRE_SERVICES" != 1 ]; \
 	fi
 
-bench: setup  ## Measure speed and memory against their goals; writes build/bench.json
+bench: setup kafka  ## Measure speed and memory against their goals; writes build/bench.json
 	$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
 rotate: setup  ## Retrain with each tool left out and print the table of what is still found

@@ -166,6 +166,10 @@ class AlertBook:
         """Every open alert, sorted by tenant, scope and id."""
         return [self._open[key] for key in sorted(self._open)]
 
+    def open_alerts(self) -> list[OpenAlert]:
+        """Every open alert, in no set order."""
+        return [*self._open.values()]
+
     def load(self, alerts: Iterable[OpenAlert]) -> None:
         """Take over the open alerts of a dump in place of the present ones."""
         self._open = {(a.alert.tenant, a.alert.scope, a.alert.scope_id): a for a in alerts}

@@ -59,10 +59,13 @@ class ModelSwitch(Switch, frozen=True, kw_only=True, tag="model"):
     """Score with the models in `folder` of the worker's machine.
 
     `version` is "classifier/cues" as their cards say; a folder with another version is refused.
+    `calibration` is a file of `stillwatch calibrate` on the worker's machine; "": the card's own
+    table, whatever the worker started with. The version names it too.
     """
 
     folder: Name
     version: Name
+    calibration: Annotated[str, msgspec.Meta(max_length=2048)] = ""
 
 
 class Allow(Switch, frozen=True, kw_only=True, tag="allow"):

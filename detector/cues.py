@@ -19,8 +19,8 @@ from detector.errors import ModelError
 from detector.fingerprint import mandates_tag, ngrams
 from detector.hashing import combine
 from detector.intents import INTENTS, N_INTENTS
-from detector.jit import njit
 from detector.tokens import MAX_TOKENS, read_tokens
+from streams.jit import njit
 
 SAMPLE = 64
 """Token pairs kept of a piece for frame and item features: the first 44 and the last 20."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from streams.record import ApiRequest
 
-_Name = tuple[str, str | None, str]
+EventName = tuple[str, str | None, str]
 """Event id, account, tenant."""
 
 
@@ -16,8 +16,18 @@ class RecentIds:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._ids: set[_Name] = set()
-        self._order: deque[_Name] = deque()  # a dict alone would search for its oldest entry
+        self._ids: set[EventName] = set()
+        self._order: deque[EventName] = deque()  # a dict alone would search for its oldest entry
+
+    def dump(self) -> list[EventName]:
+        """All that is remembered, oldest first."""
+        return [*self._order]
+
+    def load(self, names: Iterable[EventName]) -> None:
+        """Remembers a dump, or as much of its end as is kept here, in place of what was known."""
+        kept = deque(names, maxlen=self._size)
+        self._order = deque(kept)  # without a bound: `fresh` forgets by itself
+        self._ids = set(self._order)
 
     def fresh(self, requests: Iterable[ApiRequest]) -> list[bool]:
         """For each request: whether its id is new under its account. Remembers them all."""

@@ -7,7 +7,8 @@ snapshot. Rows are found by the 64-bit identity of their name; the name itself i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,17 +39,31 @@ ACCOUNT_ROW = np.dtype(
 """State of one account; at most 3 KB."""
 
 
+class RowListener(Protocol):
+    """Is told of rows before they change; row -1 is none."""
+
+    def changing(self, rows: NDArray[np.int64]) -> None:
+        """These rows, shape (n,), are about to be written to."""
+
+    def freeing(self, rows: NDArray[np.int64]) -> None:
+        """These rows in use, shape (n,), are about to be dropped."""
+
+
 class EntityTable:
     """Rows of one kind of entity.
 
     Attributes:
         rows: structured array, shape (capacity,); only rows in use hold state.
         names: name of the entity in each row, None where the row is free.
+        identities: uint64, shape (capacity,): identity of the entity in each row.
+        listener: is told what is about to change; None: nobody is.
         born: identities of the rows made since it was last emptied; None: not kept.
     """
 
     def __init__(self, dtype: np.dtype[np.void], capacity: int = 64) -> None:
         self.rows: NDArray[np.void] = np.zeros(capacity, dtype)
+        self.identities: NDArray[np.uint64] = np.zeros(capacity, np.uint64)
+        self.listener: RowListener | None = None
         self.names: list[str | None] = []
         self.born: list[int] | None = None
         self._index = IdentityIndex()
@@ -76,7 +91,8 @@ class EntityTable:
     ) -> NDArray[np.int64]:
         """Rows of identities, shape (n,), -1 for identity 0.
 
-        New ones are made in order; `name_of(i)` is the name of the i-th.
+        New ones are made in order; `name_of(i)` is the name of the i-th. The rows are about to be
+        written to: the listener is told.
         """
         out = self._index.find(identities)
         made: dict[int, int] = {}
@@ -89,8 +105,16 @@ class EntityTable:
         if made:
             if self.born is not None:
                 self.born.extend(made)
-            self._index.add(np.array([*made], np.uint64), np.array([*made.values()], np.int64))
+            new, at_rows = np.array([*made], np.uint64), np.array([*made.values()], np.int64)
+            self.identities[at_rows] = new
+            self._index.add(new, at_rows)
+        self.changing(out)
         return out
+
+    def changing(self, rows: NDArray[np.int64]) -> None:
+        """Tells the listener that these rows, shape (n,), are about to be written to."""
+        if self.listener is not None:
+            self.listener.changing(rows)
 
     def _new(self, name: str) -> int:
         if self._free:
@@ -98,12 +122,18 @@ class EntityTable:
             self.names[at] = name
             return at
         at = len(self.names)
-        if at == len(self.rows):
-            grown = np.zeros(max(64, at + at // 2), self.rows.dtype)
-            grown[:at] = self.rows
-            self.rows = grown
+        self._reserve(at + 1)
         self.names.append(name)
         return at
+
+    def _reserve(self, n: int) -> None:
+        """Makes room for `n` rows."""
+        at = len(self.rows)
+        if n > at:
+            capacity = max(64, n, at + at // 2)
+            grown, identities = np.zeros(capacity, self.rows.dtype), np.zeros(capacity, np.uint64)
+            grown[:at], identities[:at] = self.rows, self.identities
+            self.rows, self.identities = grown, identities
 
     def idle(self, before_s: float) -> list[int]:
         """Rows whose last event is older than `before_s`, ascending."""
@@ -114,12 +144,63 @@ class EntityTable:
         """Drops rows whose last event is older than `before_s`; returns how many."""
         old = self.idle(before_s)
         if old:
-            self._index.drop(np.array(old, np.int64))
+            rows = np.array(old, np.int64)
+            if self.listener is not None:
+                self.listener.freeing(rows)
+            self._index.drop(rows)
+            self.identities[rows] = 0
             for i in reversed(old):
                 self.names[i] = None
                 self.rows[i] = np.zeros((), self.rows.dtype)
                 self._free.append(i)
         return len(old)
+
+    def dump_free(self) -> list[int]:
+        """The free rows; the last one is taken first."""
+        return [*self._free]
+
+    def put(
+        self,
+        rows: NDArray[np.int64],
+        identities: NDArray[np.uint64],
+        names: Sequence[str],
+        content: NDArray[np.uint8],
+    ) -> None:
+        """Writes rows of a snapshot, shape (n,); `content` are their bytes, shape (n, itemsize).
+
+        The table is whole again after `settle`. Raises ValueError when the shapes differ.
+        """
+        if len(rows):
+            if rows.min() < 0:
+                raise ValueError("a row before the first")
+            self._reserve(int(rows.max()) + 1)
+            self.names += [None] * (int(rows.max()) + 1 - len(self.names))
+        as_bytes = self.rows.view(np.uint8).reshape(len(self.rows), self.rows.dtype.itemsize)
+        as_bytes[rows] = content
+        self.identities[rows] = identities
+        for at, name in zip(rows.tolist(), names, strict=True):
+            self.names[at] = name
+
+    def settle(self, n_rows: int, free: list[int]) -> None:
+        """Ends a series of `put`: the table has `n_rows` rows, of which these are free.
+
+        Raises ValueError when a row that is not free was never put, or one past the end was.
+        """
+        self._reserve(n_rows)
+        self.names += [None] * (n_rows - len(self.names))
+        gone = np.array(free, np.int64)
+        if len(self.names) != n_rows or (len(gone) and not 0 <= gone.min() <= gone.max() < n_rows):
+            raise ValueError(f"rows past the table's end at {n_rows}")
+        self.rows[gone] = np.zeros((), self.rows.dtype)
+        self.identities[gone] = 0
+        for at in free:
+            self.names[at] = None
+        used = np.flatnonzero(self.identities[:n_rows])
+        if len(used) + len(free) != n_rows:
+            raise ValueError(f"{n_rows - len(free)} rows in use, but {len(used)} are here")
+        self._free = [*free]
+        self._index = IdentityIndex()
+        self._index.add(self.identities[used], used)
 
     def items(self) -> Iterator[tuple[str, int]]:
         """(name, row index) of every entity, by name: the canonical order."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.hashing import K1, K2, S29, SEED, combine, mix
-from detector.jit import njit
 from detector.tokens import LONE, MAX_TOKENS, read_tokens
 from streams.columns import USER
+from streams.jit import njit
 
 _S8 = np.uint64(8)
 _ONE = np.uint64(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detector.jit import njit
+from streams.jit import njit
 
 K1 = np.uint64(0xFF51AFD7ED558CCD)
 K2 = np.uint64(0xC4CEB9FE1A85EC53)

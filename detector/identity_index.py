@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.jit import njit
+from streams.jit import njit
 
 
 class IdentityIndex:

@@ -25,8 +25,8 @@ from detector.features import (
 from detector.features.intent import CUE_PROBABILITY, sigmoid
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, GRADE
-from detector.jit import njit
 from streams.columns import ASSISTANT, EVENT_ID_BYTES, SYSTEM, TOOL_RESULT, TOOLS, USER
+from streams.jit import njit
 
 FIRST_POINT = 10
 HALF_LIFE_S = 7 * 86_400.0

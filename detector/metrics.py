@@ -66,6 +66,22 @@ class WorkerMetrics:
             "replaced_switches",
             "Switches of the past that could not be repeated in a silent replay.",
         )
+        self.rejoins = counter(
+            "rejoins",
+            "New starts within the process: state dropped, joined anew; by what it was for.",
+            "reason",
+        )
+        self.held = counter(
+            "commits_held",
+            "Transactions that a rebalance refused; the same was sent again after it.",
+        )
+        self.connected = gauge(
+            "log_connected", "1 while turns go well, 0 while Kafka is being tried again."
+        )
+        self.stuck = gauge(
+            "partitions_stuck",
+            "Partitions that have records and are not read; a new consumer is made for them.",
+        )
         self.batch_seconds = Histogram(
             "stillwatch_batch_seconds",
             "Seconds from a poll's records to their commit.",

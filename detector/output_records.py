@@ -7,16 +7,20 @@ with its account; a lifted verdict is a tombstone.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Final
+
+import msgspec
+import numpy as np
 
 from detector.alert_event import alert_event
 from detector.features import FEATURE_NAMES
 from detector.outputs import Outputs
 from detector.score_row import ScoreRow
+from detector.six_digits import six_digits
 from detector.verdict_change import VerdictChange
 from streams.deadletters import DeadLetter
-from streams.envelope import HEADERS, Envelope, derived_id, encode, wrap
+from streams.envelope import HEADERS, derived_id, encode, written
 from streams.log import OutputRecord
 
 VERDICTS: Final = "stillwatch.verdicts"
@@ -28,14 +32,34 @@ TOPICS: Final = (VERDICTS, ALERTS, SCORES, DEAD_LETTERS)
 SOURCE: Final = "/stillwatch/worker"
 SCHEMA_VERSION: Final = 1
 
+_IN_ORDER: Final = np.argsort(FEATURE_NAMES, kind="stable")
+_Features: Final = msgspec.defstruct("_Features", sorted(FEATURE_NAMES))
+"""Features by name, as a dict of them is written: sorted. What is unknown is NaN: null in JSON."""
+
+
+class _Score(msgspec.Struct, frozen=True):
+    """Data of a score; its fields stand in the order of their names, as in a dict."""
+
+    account: str
+    cue_pieces: int
+    features: msgspec.Struct
+    new_pieces: int
+    p_value: float
+    requests: int
+    scope: str
+    scope_id: str
+    score: float
+    tenant: str
+
 
 def output_records(out: Outputs) -> list[OutputRecord]:
     """The records of one batch's outputs: verdicts, alerts, scores, dead letters."""
     records = [_verdict(change) for change in out.verdicts if not change.suppressed]
     for alert, at_s in out.alerts:
         key = alert.account.encode("utf-8", "replace")
-        records.append(_record(ALERTS, key, alert_event(alert, at_s), at_s))
-    records += [_score(row) for row in out.scores]
+        event = encode(alert_event(alert, at_s))
+        records.append(OutputRecord(ALERTS, key, event, at_s, HEADERS))
+    records += _scores(out.scores)
     records += [_dead_letter(letter) for letter in out.dead_letters]
     return records
 
@@ -45,7 +69,7 @@ def _verdict(change: VerdictChange) -> OutputRecord:
     account = change.account.encode("utf-8", "replace")
     if change.to_level == "allow":
         return OutputRecord(VERDICTS, key, None, change.at_s, HEADERS, partition_key=account)
-    event = wrap(
+    event = written(
         "verdict",
         change,
         event_id=derived_id(
@@ -58,26 +82,23 @@ def _verdict(change: VerdictChange) -> OutputRecord:
         version=SCHEMA_VERSION,
         partition_key=change.account,
     )  # fmt: skip
-    return OutputRecord(VERDICTS, key, encode(event), change.at_s, HEADERS, partition_key=account)
+    return OutputRecord(VERDICTS, key, event, change.at_s, HEADERS, partition_key=account)
 
 
-def _score(row: ScoreRow) -> OutputRecord:
-    values = [None if math.isnan(value) else float(f"{value:.6g}") for value in row.vector.tolist()]
-    data = {
-        "tenant": row.tenant,
-        "account": row.account,
-        "scope": row.scope,
-        "scope_id": row.scope_id,
-        "requests": row.requests,
-        "new_pieces": row.new_pieces,
-        "cue_pieces": row.cue_pieces,
-        "score": row.score,
-        "p_value": row.p_value,
-        "features": dict(zip(FEATURE_NAMES, values, strict=True)),
-    }
-    event = wrap(
+def _scores(rows: Sequence[ScoreRow]) -> list[OutputRecord]:
+    if not rows:
+        return []
+    features = six_digits(np.stack([row.vector for row in rows])[:, _IN_ORDER]).tolist()
+    return [_score(row, _Features(*values)) for row, values in zip(rows, features, strict=True)]
+
+
+def _score(row: ScoreRow, features: msgspec.Struct) -> OutputRecord:
+    event = written(
         "score",
-        data,
+        _Score(
+            row.account, row.cue_pieces, features, row.new_pieces, row.p_value, row.requests,
+            row.scope, row.scope_id, row.score, row.tenant,
+        ),
         event_id=derived_id(
             "score", row.tenant, row.scope, row.scope_id, row.requests, repr(row.at_s)
         ),
@@ -86,15 +107,15 @@ def _score(row: ScoreRow) -> OutputRecord:
         time_s=row.at_s,
         version=SCHEMA_VERSION,
         partition_key=row.account,
-    )
-    return _record(SCORES, row.account.encode("utf-8", "replace"), event, row.at_s)
+    )  # fmt: skip
+    return OutputRecord(SCORES, row.account.encode("utf-8", "replace"), event, row.at_s, HEADERS)
 
 
 def _dead_letter(letter: DeadLetter) -> OutputRecord:
     place = f"{letter.topic or letter.file}/{letter.partition or 0}"
     at_s = max(letter.time_s or 0.0, 0.0)
     number = letter.offset if letter.offset is not None else letter.line or 0
-    event = wrap(
+    event = written(
         "deadletter",
         letter,
         event_id=derived_id("deadletter", place, number, letter.sha256),
@@ -104,8 +125,4 @@ def _dead_letter(letter: DeadLetter) -> OutputRecord:
         version=SCHEMA_VERSION,
         partition_key=place,
     )
-    return _record(DEAD_LETTERS, place.encode("utf-8", "replace"), event, at_s)
-
-
-def _record(topic: str, key: bytes, event: Envelope, at_s: float) -> OutputRecord:
-    return OutputRecord(topic, key, encode(event), at_s, HEADERS)
+    return OutputRecord(DEAD_LETTERS, place.encode("utf-8", "replace"), event, at_s, HEADERS)

@@ -21,6 +21,7 @@ from detector.cues import CueModel
 from detector.features import N_FEATURES, read_features, schema_hash
 from detector.kernels import FIRST_POINT
 from detector.outputs import FactBatch, Outputs
+from detector.partition_dump import PartitionDump, pack_standings, unpack_standings
 from detector.policy import Policy
 from detector.record_reader import Record, RecordReader
 from detector.score_row import ScoreRow
@@ -88,6 +89,16 @@ class Partition:
         """The partition's clock, UTC epoch seconds; 0 before the first event."""
         return max(self._clock.now_s, 0.0)
 
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._policy
+
+    @property
+    def calibration_accounts(self) -> int:
+        """Number of benign accounts that p-values come from."""
+        return len(self._scorer.card.calibration)
+
     def switch_policy(self, policy: Policy) -> Outputs:
         """Judges by another policy from the next record on."""
         self._policy = policy
@@ -98,6 +109,34 @@ class Partition:
         """Reads and scores with other models from the next record on."""
         self._cues, self._scorer = cues, scorer
         self.verdicts.switch_model(f"{scorer.card.version}/{cues.version}", schema_hash())
+
+    def dump(self) -> PartitionDump:
+        """All that the records to come depend on, but the rows of `state`."""
+        return PartitionDump(
+            clock_s=self._clock.now_s,
+            epoch=self._epoch,
+            standings=pack_standings(self.verdicts.standings()),
+            allowed=self.verdicts.dump_allowed(),
+            alerts=self.alerts.open_alerts(),
+            reader=self._reader.dump(),
+        )
+
+    def load(self, dump: PartitionDump, state: PartitionState, policy: Policy | None) -> None:
+        """Goes on where a partition stood, judging by `policy`, or by its own where that is None.
+
+        The models are this partition's own: `switch_model` sets others. Raises
+        msgspec.DecodeError, with nothing changed, when the standings cannot be read.
+        """
+        standings = unpack_standings(dump.standings)
+        if policy is not None:
+            self.switch_policy(policy)  # nothing stands yet, so nothing is told
+        self.state = state
+        self._clock.now_s = dump.clock_s
+        self._epoch = dump.epoch
+        self.verdicts.load(standings)
+        self.verdicts.load_allowed(dump.allowed)
+        self.alerts.load(dump.alerts)
+        self._reader.load(dump.reader)
 
     def told(self, changes: Sequence[VerdictChange]) -> Outputs:
         """Changes that time or a person made in `verdicts`, with the alerts they revise."""

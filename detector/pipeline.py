@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector.calibration import load_calibration
 from detector.cues import CueModel, load_cues
 from detector.outputs import Outputs
 from detector.partition import Partition, PartitionSettings
@@ -37,14 +38,28 @@ class Models:
         """Versions of classifier and cue model, as verdicts name them."""
         return f"{self.scorer.card.version}/{self.cues.version}"
 
+    def calibrated(self, calibration: Path, model_dir: Path) -> Models:
+        """These models, loaded from `model_dir`, with an operator's calibration.
 
-def load_models(model_dir: Path, *, require_gpu: bool = False) -> Models:
+        Raises ModelError when the calibration cannot be read or was made with other models.
+        """
+        found = load_calibration(calibration, model_dir)
+        return Models(self.cues, self.scorer.calibrated(found))
+
+
+def load_models(
+    model_dir: Path, *, require_gpu: bool = False, calibration: Path | None = None
+) -> Models:
     """Loads cue model and classifier, and sets Python's cycle collector to large batches.
 
     A batch is thousands of objects that all live to its end: looking through them for cycles again
-    and again finds nothing. Raises ModelError with what to do.
+    and again finds nothing. `calibration` takes the place of the model card's table.
+
+    Raises ModelError with what to do.
     """
     models = Models(load_cues(model_dir / "cues.npz"), Scorer(model_dir, require_gpu=require_gpu))
+    if calibration is not None:
+        models = models.calibrated(calibration, model_dir)
     gc.freeze()  # libraries and models stay as long as the process
     gc.set_threshold(100_000, 20, 50)
     return models
@@ -65,6 +80,8 @@ class Pipeline:
         settings: PartitionSettings | None = None,
         cap: RatioCap | None = None,
     ) -> None:
+        """Raises BudgetError when the models' calibration cannot state the policy's budget."""
+        policy.check_budget(len(models.scorer.card.calibration))
         self.models = models
         self.policy = policy
         self._settings = settings or PartitionSettings()

@@ -8,9 +8,18 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from detector.budget import Budget
 from detector.errors import PolicyError
 from detector.levels import Level
 
@@ -59,6 +68,9 @@ class Steps(BaseModel):
 class Policy(BaseModel):
     """One whole policy; the packaged `default.toml` explains every key.
 
+    With a budget, the p-values of `steps` are those in force: where a step has both, the smaller of
+    its own and the budget's holds, and no step is easier to enter than a milder one's budget says.
+
     Raises:
         pydantic.ValidationError: a value is wrong, or a step is easier to enter than the one below.
     """
@@ -80,12 +92,13 @@ class Policy(BaseModel):
     narrow_evidence_share: Share
     narrow_request_share: Share
     narrow_min_new_pieces: Annotated[int, Field(ge=0)]
+    budget: Budget | None = None  # before the steps, which are checked with it
     steps: Steps
 
     @property
     def stamp(self) -> str:
         """Version with a digest of the content: an edit without a new name still shows."""
-        digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
+        digest = hashlib.sha256(self.model_dump_json(exclude_none=True).encode()).hexdigest()[:8]
         return f"{self.version}+{digest}"
 
     def step(self, level: Level) -> Step:
@@ -94,6 +107,25 @@ class Policy(BaseModel):
             raise KeyError(level)
         step: Step = getattr(self.steps, level)
         return step
+
+    def check_budget(self, calibration_accounts: int) -> None:
+        """Raises BudgetError when so many calibration accounts cannot state the budget."""
+        if self.budget is not None:
+            self.budget.check(calibration_accounts)
+
+    @field_validator("steps")
+    @classmethod
+    def _within_budget(cls, steps: Steps, info: ValidationInfo) -> Steps:
+        budget: Budget | None = info.data.get("budget")
+        if budget is None:
+            return steps
+        changed: dict[str, Step] = {}
+        most = 1.0
+        for name in STEPS:
+            step: Step = getattr(steps, name)
+            most = min(most, budget.p_value(name) or most)
+            changed[name] = step.model_copy(update={"p_value": min(step.p_value, most)})
+        return steps.model_copy(update=changed)
 
     @model_validator(mode="after")
     def _ladder_rises(self) -> Self:

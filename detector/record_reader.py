@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import compress
 
-from detector.duplicates import RecentIds
+from detector.duplicates import EventName, RecentIds
 from detector.outputs import Outputs
 from streams import deadletters
-from streams.deadletters import DeadLetter, RatioCap
+from streams.deadletters import CapState, DeadLetter, RatioCap
 from streams.errors import MalformedRecord
 from streams.files import FileRecord
-from streams.intake import Intake, IntakeSettings
+from streams.intake import Intake, IntakeSettings, IntakeState
 from streams.log import LogRecord
 from streams.record import ApiRequest
 
 Record = LogRecord | FileRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderState:
+    """What earlier records left in a reader, as a snapshot keeps it."""
+
+    intake: IntakeState
+    recent: list[EventName]
+    cap: CapState
 
 
 class RecordReader:
@@ -25,6 +35,16 @@ class RecordReader:
         self._intake = Intake(settings)
         self._recent = RecentIds(recent_ids)
         self._cap = cap
+
+    def dump(self) -> ReaderState:
+        """What the records to come will be read with."""
+        return ReaderState(self._intake.dump(), self._recent.dump(), self._cap.dump())
+
+    def load(self, state: ReaderState) -> None:
+        """Goes on where another reader stood."""
+        self._intake.load(state.intake)
+        self._recent.load(state.recent)
+        self._cap.load(state.cap)
 
     def read(
         self, records: Sequence[Record], out: Outputs

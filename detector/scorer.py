@@ -7,9 +7,10 @@ neither agrees nor refutes.
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import structlog
 from numpy.typing import NDArray
 
 from detector.assessment import FeatureReading, GroupEvidence
+from detector.calibration import Calibration
 from detector.errors import ModelError
 from detector.features import FEATURE_NAMES, GROUP_OF, GROUPS, schema_hash
 
@@ -34,7 +36,7 @@ class ModelCard:
     """What the scorer needs of `account.json`; the rest of the card is for people.
 
     Attributes:
-        version: version of the classifier.
+        version: version of the classifier; with an operator's calibration, that one's digest too.
         features: names of the graph's inputs, in order; length f.
         median, low, high: float32, shape (f,): median and 5 % and 95 % quantile of benign accounts.
         calibration: float64, shape (c,), ascending: scores of benign calibration accounts, each
@@ -96,6 +98,13 @@ class Scorer:
                     "install the NVIDIA driver and CUDA 13 libraries or unset require_gpu",
                 )
             log.warning("no GPU: the classifier runs on the CPU", provider=self.provider)
+
+    def calibrated(self, calibration: Calibration) -> Scorer:
+        """The same classifier with an operator's p-values; its version says so."""
+        made = copy.copy(self)
+        version = f"{self.card.version}+{calibration.stamp}"
+        made.card = replace(self.card, version=version, calibration=calibration.table)
+        return made
 
     def impute(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Model inputs, shape (n, f), of raw vectors, shape (n, N_FEATURES): NaN to the median."""

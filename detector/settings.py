@@ -54,6 +54,7 @@ class Settings(BaseSettings):
 
     Attributes:
         model_dir: folder with cues.npz, cues.json, account.onnx and account.json.
+        calibration: file of `stillwatch calibrate` for these models; None: the model card's table.
         policy: the policy file.
         format: name of the log's format; None: found by its marks, record by record.
         account_from: paths to the account in a raw record, tried in order before the format's own;
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     )
 
     model_dir: Path = Field(default_factory=packaged_models)
+    calibration: Path | None = None
     policy: Path = Field(default_factory=default_policy_path)
     format: str | None = None
     account_from: Annotated[tuple[str, ...], NoDecode] = ()

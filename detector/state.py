@@ -114,6 +114,7 @@ class PartitionState:
             for at in table.idle(before_s):  # whoever gets this row must not inherit the blame
                 account = self.accounts.find(int(table.rows["account"][at]))
                 if account is not None:
+                    self.accounts.changing(np.array([account]))
                     charged = self.accounts.rows[blamed][account]
                     charged[charged == at + 1] = 0
             table.evict_idle(before_s)

@@ -38,7 +38,10 @@ class ModelShelf:
         """The models that a switch names. Raises ModelError."""
         found = self._by_version.get(switch.version)
         if found is None:
-            found = self._load(Path(switch.folder))
+            folder = Path(switch.folder)
+            found = self._load(folder)
+            if switch.calibration:
+                found = found.calibrated(Path(switch.calibration), folder)
             if found.version != switch.version:
                 raise ModelError(
                     switch.folder,
@@ -55,9 +58,12 @@ def apply_switch(partition: Partition, switch: SwitchRecord, shelf: ModelShelf) 
     Raises DetectorError, with nothing changed, when it cannot be applied.
     """
     if isinstance(switch, PolicySwitch):
-        return partition.switch_policy(parse_policy(switch.text, f"policy {switch.stamp}"))
+        policy = parse_policy(switch.text, f"policy {switch.stamp}")
+        policy.check_budget(partition.calibration_accounts)
+        return partition.switch_policy(policy)
     if isinstance(switch, ModelSwitch):
         models = shelf.take(switch)
+        partition.policy.check_budget(len(models.scorer.card.calibration))
         partition.switch_model(models.cues, models.scorer)
         return Outputs()
     return _persons_word(partition, switch)

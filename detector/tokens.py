@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.hashing import K1, SEED, mix
-from detector.jit import njit
+from streams.jit import njit
 
 HEAD_BYTES, TAIL_BYTES = 1600, 800
 """Of a long piece only its head and tail are tokenised: the middle is somebody's document."""

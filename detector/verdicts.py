@@ -208,6 +208,14 @@ class VerdictBook:
         """Every allow-list entry, sorted; give it to the constructor of the next book."""
         return self._allowed.dump()
 
+    def standings(self) -> list[Standing]:
+        """Every standing itself, in no set order: to be encoded at once, and not to be kept."""
+        return [*self._standings.values()]
+
+    def load_allowed(self, entries: Iterable[AllowEntry]) -> None:
+        """Take over the allow-list of a dump in place of the present one."""
+        self._allowed = AllowList(entries)
+
     def load(self, standings: Iterable[Standing]) -> None:
         """Take over the standings of a dump in place of the present ones."""
         self._standings = {}

@@ -2,9 +2,11 @@
 
 A turn: poll → read new switches → take over new partitions → replay a slice of those being
 rebuilt → apply switches and records partition by partition → one transaction with all outputs, the
-markers of the switches and the input offsets. State moves ahead of the log only inside a turn:
-whatever ends a turn early ends the worker, and the next one rebuilds the state from what was
-committed.
+markers of the switches and the input offsets. State is ahead of the log only from applying to
+committing. When a rebalance refuses the commit, the worker keeps still, lets the rebalance happen
+and commits the same for the partitions it still owns. Whatever else ends a turn early drops all
+state, and it is rebuilt from what was committed: by this worker, which joins anew, where the log
+was only away; by another, where another has its name.
 
 A partition is rebuilt by a silent replay from its earliest record; it is paused meanwhile, and the
 others go on. Nothing here reads a clock or the environment: both are handed in.
@@ -30,11 +32,14 @@ from detector.control import (
 )
 from detector.control_book import ControlBook
 from detector.errors import BadTopic
+from detector.handled import Handled
 from detector.metrics import WorkerMetrics
 from detector.output_records import output_records
 from detector.outputs import Outputs
 from detector.pipeline import Pipeline
+from detector.progress_watch import ProgressWatch, StuckPartitions
 from detector.rebuild import Rebuild
+from detector.retries import Retries
 from detector.shard import Shard
 from detector.straddlers import Straddlers
 from detector.switches import ModelShelf
@@ -43,9 +48,13 @@ from streams.deadletters import RatioCap
 from streams.envelope import derived_id
 from streams.errors import TooManyBadRecords
 from streams.log import (
+    Evicted,
+    GroupMoved,
     Log,
+    LogConsumer,
     LogError,
     LogFull,
+    LogProducer,
     LogRecord,
     OffsetOutOfRange,
     OutputRecord,
@@ -91,16 +100,18 @@ class Worker:
         self._rebuilds: dict[TopicPartition, Rebuild] = {}
         self._shards: dict[TopicPartition, Shard] = {}
         self._straddlers = Straddlers()
-        self._next_control_s = self._next_lag_s = -math.inf
+        self._handled: dict[TopicPartition, Handled] = {}
+        self._held_s: float | None = None
+        self._retries = Retries(settings.give_up_s)
+        self._watch = ProgressWatch(settings.stuck_after_s)
+        self._room = False
+        self._open: list[LogConsumer | LogProducer | ControlBook] = []
         metrics.models(pipeline.models)
-        log_.partitions_for(settings.topic)
-        self._producer = log_.producer(f"{settings.group}-{settings.member_id}")
-        self._book = ControlBook(log_.reader([CONTROL_PARTITION]), settings.group)
-        self._book.read_to_end(WAIT_S)
-        self._found_policy()
-        self._consumer = log_.consumer(
-            settings.group, [settings.topic], member_id=settings.member_id, listener=self
-        )
+        try:
+            self._join()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def shards(self) -> dict[int, Shard]:
@@ -112,40 +123,88 @@ class Worker:
 
         Raises:
             BadTopic: too many records of a partition cannot be read.
-            Fenced: the group or a newer worker took over; the state is dropped.
-            LogError: the log cannot be read or written.
+            Fenced: a newer worker has the name; the state is dropped.
+            RecordRefused: an output can never be written.
+            LogError: the log cannot be read or written, and trying again did not help.
         """
         try:
             while not self._stop.is_set():
-                self.turn()
+                try:
+                    if not self._open:
+                        self._join()
+                    self.turn()
+                except LogError as error:
+                    self._start_over(error)
+                else:
+                    self._retries.went_well()
+                    self._metrics.connected.set(1)
         finally:
             self.close()
 
     def turn(self) -> int:
-        """One turn; returns how many records it committed. Raises as `run` does."""
-        busy = bool(self._arriving or self._rebuilds)
-        records = self._poll(0.0 if busy else self._settings.poll_s)
+        """One turn; returns how many records it committed. Raises LogError, BadTopic."""
+        busy = bool(self._arriving or self._rebuilds or self._handled)
+        records = self._poll(WAIT_S if self._handled else 0.0 if busy else self._settings.poll_s)
+        self._room = self._room or len(records) < self._settings.batch_records
         started_s = self._monotonic_s()
         self._read_control(started_s)
-        self._take_over()
-        self._replay_slices()
-        committed = self._commit(records)
+        if self._held_s is None:
+            self._take_over()
+            self._replay_slices()
+            self._handle(records)
+        committed = self._commit()
         self._note_straddlers()
         if committed:
             self._metrics.batch_seconds.observe(self._monotonic_s() - started_s)
         self._measure()
-        return len(records) if committed else 0
+        return committed
 
     def close(self) -> None:
         """Leaves the group and drops all state. What was not committed is handled by the next."""
         self.on_revoked([*self._shards, *self._rebuilds, *self._arriving])
-        self._consumer.close()
-        self._producer.close()
-        self._book.close()
+        self._handled.clear()
+        self._held_s = self._token = None
+        self._watch.clear()
+        while self._open:
+            client = self._open.pop()
+            try:
+                client.close()
+            except LogError as error:
+                log.warning(f"a connection ended without a farewell: {error}")
+
+    def _join(self) -> None:
+        """Connects and joins the group. Raises LogError.
+
+        The producer comes first: what its like of before left open is then settled, and the
+        committed offsets are the true ones.
+        """
+        settings = self._settings
+        self._log.partitions_for(settings.topic)
+        self._producer = self._log.producer(f"{settings.group}-{settings.member_id}")
+        self._open.append(self._producer)
+        self._book = ControlBook(self._log.reader([CONTROL_PARTITION]), settings.group)
+        self._open.append(self._book)
+        self._book.read_to_end(WAIT_S)
+        self._found_policy()
+        self._consumer = self._log.consumer(
+            settings.group, [settings.topic], member_id=settings.member_id, listener=self
+        )
+        self._open.append(self._consumer)
+        self._next_control_s = self._next_lag_s = -math.inf
+
+    def _start_over(self, error: LogError) -> None:
+        """Drops all, waits a little, so that the next turn joins anew. Raises what is for good."""
+        wait_s = self._retries.failed(error, self._monotonic_s())
+        log.warning(f"joining anew in {wait_s:.1f} s: {error}")
+        self._metrics.connected.set(0)
+        self._metrics.rejoins.labels(type(error).__name__).inc()
+        self.close()
+        self._stop.wait(wait_s)
 
     def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Drops the state of partitions that go elsewhere: all of it is in the log."""
         for at in partitions:
+            self._handled.pop(at, None)
             if at in self._arriving:
                 self._arriving.remove(at)
             rebuild = self._rebuilds.pop(at, None)
@@ -285,34 +344,65 @@ class Worker:
         self._consumer.seek(shard.at, shard.next_offset)
         self._consumer.resume([shard.at])
 
-    def _commit(self, records: list[LogRecord]) -> bool:
-        """Applies switches and records and commits them; False when there was nothing."""
+    def _handle(self, records: list[LogRecord]) -> None:
+        """Applies switches and records. Raises BadTopic, LogError."""
         parts = self._by_partition(records)
-        out = Outputs()
-        offsets: dict[TopicPartition, int] = {}
-        markers: list[OutputRecord] = []
-        results: list[Result] = []
         for at, shard in sorted(self._shards.items()):
-            part = parts.get(at.partition)
+            part = parts.get(at.partition, [])
+            out = Outputs()
+            markers: list[OutputRecord] = []
+            results: list[Result] = []
             if shard.has_news():
-                made, became = shard.apply_new()
+                made, results = shard.apply_new()
                 out.add(made)
-                markers += self._markers(shard, became)
-                results += became
-            elif part is None:
+                markers = self._markers(shard, results)
+            elif not part:
                 continue
-            if part is not None:
-                try:
-                    out.add(shard.process(part))
-                except TooManyBadRecords as error:
-                    raise BadTopic(at.topic, at.partition, error) from error
-            offsets[at] = shard.next_offset
-        if not offsets or not self._send([*output_records(out), *markers], offsets):
-            return False
-        self._metrics.committed(out)
-        for result in results:
-            self._metrics.controlled(result.refused is not None)
-        return True
+            try:
+                out.add(shard.process(part))
+            except TooManyBadRecords as error:
+                raise BadTopic(at.topic, at.partition, error) from error
+            written = [*output_records(out), *markers]
+            self._handled[at] = Handled(written, shard.next_offset, len(part), out, results)
+
+    def _commit(self) -> int:
+        """Commits what was handled; how many records that is. 0 when it could not be done yet."""
+        if not self._handled:
+            self._release()
+            return 0
+        outputs = [record for part in self._handled.values() for record in part.records]
+        offsets = {at: part.offset for at, part in self._handled.items()}
+        try:
+            if not self._send(outputs, offsets):
+                return 0
+        except GroupMoved as error:
+            self._hold(error)
+            return 0
+        done, self._handled = self._handled, {}
+        self._release()
+        for part in done.values():
+            self._metrics.committed(part.out)
+            for result in part.results:
+                self._metrics.controlled(result.refused is not None)
+        return sum(part.count for part in done.values())
+
+    def _hold(self, error: GroupMoved) -> None:
+        """Keeps all partitions still until what was handled is committed or given away.
+
+        Raises Evicted when the group does not come to rest.
+        """
+        now_s = self._monotonic_s()
+        self._metrics.held.inc()
+        if self._held_s is None:
+            self._held_s = now_s
+            self._consumer.pause(self._shards)
+        elif now_s - self._held_s >= self._settings.give_up_s:
+            raise Evicted(f"the group has not come to rest for long: {error}") from error
+
+    def _release(self) -> None:
+        if self._held_s is not None:
+            self._held_s = None
+            self._consumer.resume(self._shards)
 
     def _by_partition(self, records: list[LogRecord]) -> dict[int, list[LogRecord]]:
         """The batch by partition. Raises LogError for records that we must not see."""
@@ -351,7 +441,10 @@ class Worker:
         return made
 
     def _send(self, outputs: list[OutputRecord], offsets: dict[TopicPartition, int]) -> bool:
-        """Commits; waits while the log is full. False when the worker is stopped meanwhile."""
+        """Commits; waits while the log is full. False when the worker is stopped meanwhile.
+
+        Raises GroupMoved, Fenced, LogError.
+        """
         while True:
             try:
                 self._producer.send_transaction(outputs, offsets, self._consumer.group_metadata())
@@ -374,7 +467,19 @@ class Worker:
         if done_s < self._next_lag_s:
             return
         self._next_lag_s = done_s + self._settings.lag_every_s
-        positions = self._consumer.positions()
-        for at, end in self._consumer.end_offsets().items():
+        positions, ends = self._consumer.positions(), self._consumer.end_offsets()
+        for at, end in ends.items():
             if at in positions:
                 self._metrics.lag.labels(str(at.partition)).set(max(end - positions[at], 0))
+        read = {} if self._held_s is not None else self._shards
+        stuck = self._watch.look(
+            {at: positions[at] for at in read if at in positions},
+            ends,
+            room=self._room,
+            monotonic_s=done_s,
+        )
+        self._room = False
+        self._metrics.stuck.set(len(stuck))
+        if stuck:
+            numbers = ", ".join(str(at.partition) for at in stuck)
+            raise StuckPartitions(f"records wait in partition {numbers} and are not read")

@@ -21,6 +21,10 @@ class WorkerSettings:
         control_every_s: how often the control topic is asked for news.
         lag_every_s: how often the ends of the partitions are asked for.
         retry_s: wait before a full log is tried again.
+        stuck_after_s: a partition that has records and is not read for so long is taken up by a new
+            consumer.
+        give_up_s: so long a worker tries on after an error that is neither a log that does not
+            answer nor a group that threw it out.
     """
 
     topic: str
@@ -33,3 +37,5 @@ class WorkerSettings:
     control_every_s: float = 0.5
     lag_every_s: float = 5.0
     retry_s: float = 0.2
+    stuck_after_s: float = 30.0
+    give_up_s: float = 60.0

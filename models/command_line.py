@@ -8,19 +8,30 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console(stderr=True)
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
+REPORTS = Path(__file__).parent / "reports"
 SEED = 20_261_125
+WIDTH_OF_FILES = 120
 
 
 @app.callback()
@@ -109,6 +120,115 @@ def rotate_command(
     if details:
         _print(out, "captured accounts", [asdict(o) for o in outcomes])
     _print(out, "each tool judged by a model that never saw it", table(outcomes))
+
+
+@app.command(name="calibrate-report")
+def calibrate_report_command(
+    data: DataOption = None,
+    seed: int = SEED,
+    policy: Annotated[Path | None, typer.Option(help="Policy file; default: the packaged.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the report there as JSON.")] = None,
+) -> None:
+    """Alarm rates of benign accounts by workload and language, by models that never saw them."""
+    from detector.policy import default_policy_path, load_policy  # noqa: PLC0415
+    from models.calibration_report import calibration_report  # noqa: PLC0415  (slow to import)
+
+    folder = data_folder(data)
+    throttle = load_policy(policy or default_policy_path()).steps.throttle.p_value
+    with _progress() as progress:
+        task = progress.add_task("starting", total=None)
+        report = calibration_report(
+            folder / "data" if folder else None,
+            folder / "captures" if folder else None,
+            {"p ≤ .05": 0.05, "throttle": throttle},
+            seed=seed,
+            step=lambda text: progress.update(task, description=text),
+        )
+    if out is not None:
+        out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    shown = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_FILES)
+    for name, p_value in report["p_values"].items():
+        title = f"benign accounts alarmed at {name} ({p_value:g})"
+        rows = [_stratum_row(s) for s in report["strata"] if s["p_value"] == p_value]
+        _print(shown, title, rows)
+    months = [
+        {"at": name, "split": split, **{k: round(v, 3) for k, v in found.items()}}
+        for name, splits in report["months"].items()
+        for split, found in splits.items()
+    ]
+    _print(shown, "simulated months of 30,000 benign accounts", months)
+
+
+def _stratum_row(found: dict[str, Any]) -> dict[str, object]:
+    return {
+        "by": found["by"],
+        "stratum": found["name"],
+        "accounts": found["accounts"],
+        "programs": found["programs"],
+        "alarms": found["alarms"],
+        "rate": f"{found['rate']:.3f}",
+        "95 % interval": f"{found['low']:.3f} to {found['high']:.3f}",
+        "": "more than twofold" if found["differs"] else "",
+    }
+
+
+@app.command(name="evaluate")
+def evaluate_command(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder laid out like the data folder's data/.")
+    ] = None,
+    captures: Annotated[Path | None, typer.Option(help="Laid out like its captures/.")] = None,
+    cases: Annotated[Path | None, typer.Option(help="Field cases, a JSONL file.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = REPORTS,
+    plan: Annotated[Path | None, typer.Option(help="Plan file; default: the committed.")] = None,
+    scale: Annotated[float, typer.Option(min=0.0005, max=1.0, help="Part of its accounts.")] = 1.0,
+    workers: int = 2,
+    cache: Annotated[Path, typer.Option(help="Folder of cached stages.")] = Path("build/evaluate"),
+    models: Annotated[Path, typer.Option(help="Models that judge the field cases.")] = ARTIFACTS,
+    alone: Annotated[bool, typer.Option(help="Without the data folder: the bank alone.")] = False,
+) -> None:
+    """Measure detection and every baseline on programs, families and workloads held out."""
+    from models.evaluate.fold_models import Folders  # noqa: PLC0415  (scikit-learn is slow)
+    from models.evaluate.plan import DEFAULT_PLAN, PlanError, load_plan  # noqa: PLC0415
+    from models.evaluate.report import write_report  # noqa: PLC0415
+    from models.evaluate.run import Order, evaluate  # noqa: PLC0415
+    from models.evaluate.sections import bar_rows  # noqa: PLC0415
+
+    folder = None if alone else data_folder(None)
+    if folder is not None:
+        there = folder / "data", folder / "captures", folder / "data/cases/field_cases.jsonl"
+        data = data or there[0]
+        captures = captures or (there[1] if there[1].is_dir() else None)
+        cases = cases or (there[2] if there[2].is_file() else None)
+    try:
+        order = Order(
+            load_plan(plan or DEFAULT_PLAN), Folders(data, captures, cache), scale, workers,
+            cases, models,
+        )  # fmt: skip
+    except PlanError as error:
+        console.print(str(error))
+        raise typer.Exit(2) from error
+    with _stages() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done)
+
+        report = evaluate(order, told)
+    files = write_report(out, report)
+    head, *rows = bar_rows(report["bars"])
+    shown = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_FILES)
+    _print(shown, "against the bars", [dict(zip(head, row, strict=True)) for row in rows])
+    shown.print(f"report: {files[0]}")
+
+
+def _stages() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TimeRemainingColumn(), console=console,
+    )  # fmt: skip
 
 
 def _print(out: Console, title: str, rows: list[dict[str, object]]) -> None:

@@ -78,8 +78,13 @@ def calibration_scores(
     scores: NDArray[np.float64], accounts: Sequence[Account]
 ) -> NDArray[np.float64]:
     """Scores of the benign composed accounts: the table that p-values are read from."""
+    return scores[calibrates(scores, accounts)]
+
+
+def calibrates(scores: NDArray[np.float64], accounts: Sequence[Account]) -> NDArray[np.bool_]:
+    """Which accounts that table is made of, shape (a,)."""
     pick = [a.label == 0 and a.source != "captures" for a in accounts]
-    return scores[np.array(pick) & ~np.isnan(scores)]
+    return np.array(pick, np.bool_) & ~np.isnan(scores)
 
 
 def quality(scores: NDArray[np.float64], accounts: Sequence[Account]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from detector.features import FEATURE_NAMES
 from detector.intents import INTENTS
+from detector.running_maxima import RunningMaxima
 from models.accounts import Account
 from models.vectors import Samples
 
@@ -138,10 +139,9 @@ def worst_scores(
     probabilities: NDArray[np.float64], samples: Samples, n_accounts: int
 ) -> NDArray[np.float64]:
     """Largest score of each account over its scoring points, shape (n_accounts,); NaN if none."""
-    out = np.full(n_accounts, -np.inf)
-    use = (samples.requests >= 10) & (samples.requests <= JUDGED_REQUESTS)
-    np.maximum.at(out, samples.account[use], probabilities[use])
-    return np.where(np.isfinite(out), out, np.nan)
+    maxima = RunningMaxima(JUDGED_REQUESTS)
+    maxima.add(samples.account, samples.requests, probabilities)
+    return maxima.values(n_accounts)
 
 
 def _known(values: NDArray[np.floating], default: float) -> NDArray[np.float32]:

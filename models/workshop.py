@@ -51,14 +51,22 @@ class Material:
 
 
 def gather(
-    data: Path | None, captures: Path | None, seed: int, step: Step, *, thin: bool = False
+    data: Path | None,
+    captures: Path | None,
+    seed: int,
+    step: Step,
+    *,
+    thin: bool = False,
+    without: frozenset[str] = frozenset(),
 ) -> Material:
     """Composes accounts and texts; without the folders from the bank and the corpus alone.
 
-    `thin` composes one account a program: for trials that train many times.
+    `thin` composes one account a program: for trials that train many times. Units in `without`
+    are left out altogether: none of their texts is in it, not even as another account's side chat.
     """
     corpus = load_corpus(data) if data is not None else None
-    bank = bank_programs()
+    every = bank_programs()
+    bank = [(p, batch) for p, batch in every if f"program {p.id}" not in without]
     chats = ordinary_chat([p for p, _ in bank])
     step("composing accounts of the program bank")
     accounts = list(
@@ -76,6 +84,7 @@ def gather(
     if data is not None:
         templates = read_templates(data)
         origins = {p.id: origin for p, origin in templates}
+        templates = [(p, o) for p, o in templates if f"origin {o}" not in without]
         step("composing accounts of the public templates")
         accounts += composed_accounts(
             templates, per_program=1 if thin else TEMPLATE_COPIES, seed=seed + 1,
@@ -83,11 +92,13 @@ def gather(
         )  # fmt: skip
     if captures is not None:
         step("reading captures")
-        captured = capture_accounts(captures)
+        captured = [a for a in capture_accounts(captures) if f"tool {a.batch}" not in without]
         accounts += captured
         rows += capture_rows(a for a in captured if a.name.endswith("@1"))
+    hidden = {p.id for p, _ in every if f"program {p.id}" in without}
+    hidden |= {group for group, origin in origins.items() if f"origin {origin}" in without}
     step("counting n-grams")
-    matrix, labels, weights, first = bags(rows)
+    matrix, labels, weights, first = bags([r for r in rows if r.group not in hidden])
     tools = {a.group: a.batch for a in accounts if a.source == "captures"}
     programs = {a.group for a in accounts if a.source == "bank"}
 

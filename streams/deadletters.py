@@ -82,6 +82,17 @@ def _head(value: bytes) -> str:
     return base64.b64encode(value[:HEAD_BYTES]).decode("ascii")
 
 
+class CapState(msgspec.Struct, frozen=True):
+    """The counts of a `RatioCap`, as a snapshot keeps them."""
+
+    seen_total: int
+    bad_total: int
+    by_reason: dict[str, int]
+    seen: int
+    bad: int
+    example: str
+
+
 class RatioCap:
     """Stops a run whose settings are wrong, before it drains a log into the dead letters.
 
@@ -135,6 +146,19 @@ class RatioCap:
         self.bad_total += 1
         self._example = str(error)
         self._count(1)
+
+    def dump(self) -> CapState:
+        """All counts."""
+        return CapState(
+            self.seen_total, self.bad_total, dict(self.by_reason), self._seen, self._bad,
+            self._example,
+        )  # fmt: skip
+
+    def load(self, state: CapState) -> None:
+        """Counts on from a dump."""
+        self.seen_total, self.bad_total = state.seen_total, state.bad_total
+        self.by_reason = Counter(state.by_reason)
+        self._seen, self._bad, self._example = state.seen, state.bad, state.example
 
     def _count(self, bad: int) -> None:
         self.seen_total += 1

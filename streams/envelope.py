@@ -8,6 +8,7 @@ readers ignore unknown fields, here and in `data`.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import uuid
 from functools import lru_cache
 from typing import TypeVar
@@ -26,6 +27,8 @@ CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 HEADERS: Headers = (("content-type", CONTENT_TYPE.encode()),)
 """Kafka headers of a record whose value is an envelope."""
 
+_JSON = "application/json"
+
 
 class Envelope(msgspec.Struct, kw_only=True, frozen=True):
     """One event. `data` is JSON not yet read; `read_data` gives it a type."""
@@ -40,16 +43,40 @@ class Envelope(msgspec.Struct, kw_only=True, frozen=True):
     """What it is about: the account, mostly."""
     time: str
     """Event time, RFC 3339 with Z."""
-    datacontenttype: str = "application/json"
+    datacontenttype: str = _JSON
     dataschema: str
     """Schema of `data` with its version: "urn:stillwatch:schema:alert:1"."""
     partitionkey: str
     data: msgspec.Raw
 
 
+class _Event(msgspec.Struct, frozen=True):
+    """An envelope on its way out, its `data` not yet encoded: the same fields in the same order."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    datacontenttype: str
+    dataschema: str
+    partitionkey: str
+    data: object
+
+
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+
+
 def derived_id(*parts: str | int) -> str:
     """UUIDv5 of the parts. Their order and their borders count: ("a", "bc") is not ("ab", "c")."""
-    return str(uuid.uuid5(NAMESPACE, msgspec.json.encode(parts).decode()))
+    # As `uuid.uuid5` makes it (RFC 9562, 5.5), at a third of its cost: every output has an id.
+    name = NAMESPACE.bytes + msgspec.json.encode(parts)
+    digest = bytearray(hashlib.sha1(name, usedforsecurity=False).digest())
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    hexed = digest.hex()
+    return f"{hexed[:8]}-{hexed[8:12]}-{hexed[12:16]}-{hexed[16:20]}-{hexed[20:32]}"
 
 
 @lru_cache(maxsize=4096)  # an alert tells the same few times in its fields and in its words
@@ -94,7 +121,35 @@ def wrap(
         time=rfc3339(time_s),
         dataschema=f"urn:stillwatch:schema:{kind}:{version}",
         partitionkey=partition_key,
-        data=msgspec.Raw(msgspec.json.encode(data, order="deterministic")),
+        data=msgspec.Raw(_ENCODE(data)),
+    )
+
+
+def written(
+    kind: str,
+    data: object,
+    *,
+    event_id: str,
+    source: str,
+    subject: str,
+    time_s: float,
+    version: int,
+    partition_key: str,
+) -> bytes:
+    """`encode(wrap(...))` of the same arguments in one pass. Raises as `wrap`."""
+    return _ENCODE(
+        _Event(
+            "1.0",
+            event_id,
+            source,
+            f"stillwatch.{kind}",
+            subject,
+            rfc3339(time_s),
+            _JSON,
+            f"urn:stillwatch:schema:{kind}:{version}",
+            partition_key,
+            data,
+        )
     )
 
 

@@ -16,6 +16,7 @@ from streams.errors import MalformedRecord, UnknownFormat
 from streams.formats import FORMATS, Context, Format
 from streams.formats.inner_records import inner_records
 from streams.formats.native import malformed
+from streams.formats.span_join import JoinState
 from streams.json_bytes import decode_json
 from streams.privacy import Privacy
 from streams.record import MAX_TEXT_BYTES, ApiRequest
@@ -43,6 +44,17 @@ class IntakeSettings:
     tenant: str = "default"
     max_text_bytes: int = MAX_TEXT_BYTES
     max_record_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeState:
+    """What earlier records left in an intake, as a snapshot keeps it.
+
+    `was_native`: the last record was; `joins`: spans of calls whose other half may come.
+    """
+
+    was_native: bool
+    joins: JoinState
 
 
 class Intake:
@@ -124,6 +136,15 @@ class Intake:
         self._was_native = entry.name == "native"
         settle = self._settler.settle
         return entry.name, [settle(request, record_time_s) for request in requests]
+
+    def dump(self) -> IntakeState:
+        """What the records to come will be read with; its caches change no result."""
+        return IntakeState(self._was_native, self._context.joins.dump())
+
+    def load(self, state: IntakeState) -> None:
+        """Goes on where another intake of the same settings stood."""
+        self._was_native = state.was_native
+        self._context.joins.load(state.joins)
 
     def finish(self) -> list[ApiRequest]:
         """Requests still held back at the end of the log; intake holds nothing back."""

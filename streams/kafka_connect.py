@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import socket
+import ssl
 import time
 from typing import Any
 
+from streams.kafka_greeting import greet
+from streams.kafka_oauth import token_provider
+from streams.kafka_secrets import secret
 from streams.kafka_settings import KafkaSettings
-from streams.log import LogError
+from streams.kafka_tls import tls_context
+from streams.log import LogError, Unreachable
 
 _RETRY_S = 0.2
 _DEFAULT_PORT = 9092
@@ -16,21 +20,43 @@ _DEFAULT_PORT = 9092
 def connect_options(
     settings: KafkaSettings, client_id: str, connect_timeout_s: float
 ) -> dict[str, Any]:
-    """Options for a client, once one of the brokers accepts a connection.
+    """Options for a client, once one of the brokers answers and lets us in.
 
-    Raises LogError when none does within `connect_timeout_s`: kafka-python would leave its thread
+    Raises Unreachable when none does within `connect_timeout_s`, and LogError at once when login,
+    certificate or kind of listener are not as the settings say: kafka-python would leave its thread
     and sockets behind when it gives up.
     """
     addresses = [part.strip() for part in settings.bootstrap.split(",") if part.strip()]
-    _await_any(addresses, connect_timeout_s)
+    context = tls_context(settings) if settings.tls else None
+    sasl = _sasl_options(settings, context) if settings.sasl else {}
+    _await_any(addresses, context, sasl, connect_timeout_s)
     return {
         "bootstrap_servers": addresses,
         "client_id": client_id,
         "bootstrap_timeout_ms": int(max(connect_timeout_s, 1.0) * 1000.0),
+        "security_protocol": settings.security_protocol,
+        **({} if context is None else {"ssl_context": context}),
+        **sasl,
     }
 
 
-def _await_any(addresses: list[str], timeout_s: float) -> None:
+def _sasl_options(settings: KafkaSettings, context: ssl.SSLContext | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"sasl_mechanism": settings.sasl_mechanism}
+    if settings.sasl_mechanism == "OAUTHBEARER":
+        options["sasl_oauth_token_provider"] = token_provider(
+            settings, tls_context(settings) if context is None else context
+        )
+    else:
+        options["sasl_plain_username"] = settings.sasl_username
+        options["sasl_plain_password"] = secret(
+            "sasl_password", settings.sasl_password, settings.sasl_password_file
+        )
+    return options
+
+
+def _await_any(
+    addresses: list[str], context: ssl.SSLContext | None, sasl: dict[str, Any], timeout_s: float
+) -> None:
     deadline_s = time.monotonic() + timeout_s
     reason = "none is named"
     while True:
@@ -38,12 +64,12 @@ def _await_any(addresses: list[str], timeout_s: float) -> None:
             host, port = _split(address)
             left_s = max(deadline_s - time.monotonic(), _RETRY_S)
             try:
-                socket.create_connection((host, port), left_s).close()
+                greet(host, port, context, sasl, left_s)
                 return
             except OSError as error:
                 reason = error.strerror or str(error)
         if not addresses or time.monotonic() + _RETRY_S >= deadline_s:
-            raise LogError(
+            raise Unreachable(
                 f"Kafka at {','.join(addresses) or 'no address'} does not answer ({reason}); start "
                 "the broker, or correct the setting kafka.bootstrap (STILLWATCH_KAFKA=host:port)"
             )

@@ -7,20 +7,33 @@ from contextlib import contextmanager
 
 from kafka import errors
 
-from streams.log import Fenced, LogError, OffsetOutOfRange, RecordRefused, UnknownTopic
+from streams.log import (
+    Evicted,
+    Fenced,
+    GroupMoved,
+    LogError,
+    OffsetOutOfRange,
+    RecordRefused,
+    UnknownTopic,
+    Unreachable,
+)
 
-# Another member or producer has taken over, or the broker has forgotten this one: either way what
-# is in flight will never commit, and the caller starts afresh.
+# Another producer or member took this one's name, or a transaction was open for too long: what is
+# in flight will never commit.
 _FENCED = (
-    errors.CommitFailedError,
     errors.FencedInstanceIdError,
-    errors.IllegalGenerationError,
     errors.InvalidProducerEpochError,
-    errors.InvalidProducerIdMappingError,
     errors.ProducerFencedError,
     errors.TransactionCoordinatorFencedError,
-    errors.UnknownMemberIdError,
-    errors.UnknownProducerIdError,
+)
+# The member's place in the group is an old one; the next poll finds out what became of it.
+_MOVED = (errors.CommitFailedError, errors.IllegalGenerationError)
+_AGAIN = "the group is rebalancing; poll, then do it again"
+_MEMBERSHIP: tuple[tuple[tuple[type[Exception], ...], type[LogError], str], ...] = (
+    (_FENCED, Fenced, "another took over the name, or the transaction was open for too long"),
+    (_MOVED, GroupMoved, _AGAIN),
+    ((errors.UnknownMemberIdError,), Evicted, "no longer a member of the group; join anew"),
+    ((errors.RebalanceInProgressError,), LogError, _AGAIN),
 )
 _REFUSED = (
     errors.InvalidRecordError,
@@ -43,8 +56,9 @@ def log_error(
 ) -> LogError:
     """The LogError for what kafka-python raised while `doing` (words: "reading", "joining …")."""
     why = str(error) or type(error).__name__
-    if isinstance(error, _FENCED):
-        return Fenced(f"{doing}: another took over ({why}); rejoin, or stop", topic=topic)
+    for kinds, kind, sentence in _MEMBERSHIP:
+        if isinstance(error, kinds):
+            return kind(f"{doing}: {sentence} ({why})", topic=topic)
     if isinstance(error, _REFUSED):
         return RecordRefused(
             f"{doing}: the broker will never take this record ({why})", topic=topic
@@ -67,15 +81,13 @@ def log_error(
         return OffsetOutOfRange(
             f"{doing}: the log lost records that were read ({why})", topic=topic
         )
-    if isinstance(error, errors.RebalanceInProgressError):
-        return LogError(f"{doing}: the group is rebalancing; poll, then do it again", topic=topic)
     if isinstance(error, errors.AuthorizationError):
         return LogError(
             f"{doing}: Kafka at {bootstrap} does not allow it ({why}); grant it to this client",
             topic=topic,
         )
     if isinstance(error, _SILENT):
-        return LogError(
+        return Unreachable(
             f"{doing}: Kafka at {bootstrap} does not answer ({why}); start the broker, or correct "
             "the setting kafka.bootstrap (STILLWATCH_KAFKA=host:port)",
             topic=topic,

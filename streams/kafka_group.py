@@ -17,7 +17,19 @@ from kafka.structs import TopicPartition as KafkaPartition
 from streams.kafka_errors import kafka_errors
 from streams.kafka_reader import KafkaPoller, consumer_options
 from streams.kafka_settings import KafkaSettings
-from streams.log import Fenced, GroupMetadata, LogRecord, RebalanceListener, TopicPartition
+from streams.log import (
+    Evicted,
+    Fenced,
+    GroupMetadata,
+    GroupMoved,
+    LogRecord,
+    RebalanceListener,
+    TopicPartition,
+)
+
+_COMMITTED_GRACE_S = 15.0
+"""kafka-python would ask for the committed offsets for ever. A transaction that its owner left open
+holds the answer back until it times out; so long and a little longer we wait."""
 
 
 class KafkaGroupConsumer(KafkaPoller):
@@ -35,7 +47,9 @@ class KafkaGroupConsumer(KafkaPoller):
         group_id: str,
         topics: Sequence[str],
         listener: RebalanceListener | None,
+        instance_id: str | None = None,
     ) -> None:
+        """`instance_id` makes a static member: its partitions wait for it over a restart."""
         session_s = settings.session_timeout_s
         super().__init__(
             settings,
@@ -43,17 +57,20 @@ class KafkaGroupConsumer(KafkaPoller):
                 **client_options,
                 **consumer_options(settings),
                 group_id=group_id,
+                group_instance_id=instance_id,
                 partition_assignment_strategy=[CooperativeStickyAssignor()],
                 session_timeout_ms=int(session_s * 1000.0),
                 heartbeat_interval_ms=int(min(settings.heartbeat_s, session_s / 3.0) * 1000.0),
                 max_poll_interval_ms=int(settings.max_poll_interval_s * 1000.0),
             ),
         )
+        self._committed_limit_ms = (settings.transaction_timeout_s + _COMMITTED_GRACE_S) * 1000.0
         self._group_id = group_id
         self._listener = listener
         self._polled_to: dict[TopicPartition, int] = {}
         self._leaving: dict[TopicPartition, int] = {}
         self._lost = False
+        self._member_id: str | None = None  # under which we own our partitions
         self._raised: BaseException | None = None
         self._client.subscribe(topics, listener=_Listener(self))
         # A group's leader that does not know a topic's partitions yet would give out none of them.
@@ -65,8 +82,9 @@ class KafkaGroupConsumer(KafkaPoller):
             raise self._fenced()
         # kafka-python forgets a revoked partition's position before it tells of the revocation.
         self._polled_to = self.positions()
+        self._keep_answer()
         try:
-            return super().poll(max_records, timeout_s)
+            records = super().poll(max_records, timeout_s)
         except Exception:
             if self._lost:
                 raise self._fenced() from None
@@ -75,6 +93,8 @@ class KafkaGroupConsumer(KafkaPoller):
                 with kafka_errors("taking over partitions", self._bootstrap):
                     raise raised from None
             raise
+        self._check_member()
+        return records
 
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset(self._read())
@@ -106,6 +126,10 @@ class KafkaGroupConsumer(KafkaPoller):
 
     def group_metadata(self) -> GroupMetadata:
         metadata = self._client.group_metadata()
+        if metadata.generation_id < 0 or metadata.member_id != self._member_id:
+            # Thrown out, which the next poll tells: kafka-python has dropped its membership, or is
+            # joining under a new one. Brokers do not fence a transaction without a generation.
+            raise GroupMoved(f"not a member of group {self._group_id!r} now; poll first")
         return GroupMetadata(
             metadata.group_id,
             metadata.generation_id,
@@ -120,6 +144,35 @@ class KafkaGroupConsumer(KafkaPoller):
         owned = self._owned(partitions)
         self._drop_parked(owned)
         self._client.resume(*owned)
+
+    def _check_member(self) -> None:
+        """Raises Evicted when kafka-python has joined under a new id and kept our partitions.
+
+        Others may have had them meanwhile. It does so, and tells no listener, when the broker
+        forgets a member in the middle of a rebalance.
+        """
+        metadata = self._client.group_metadata()
+        if (
+            metadata.generation_id >= 0
+            and metadata.member_id != self._member_id
+            and self._client._coordinator.stable()
+            and self._client.assignment()
+        ):
+            self._lost = True
+            raise self._fenced()
+
+    def _keep_answer(self) -> None:
+        """Lets a join that was answered between two polls count.
+
+        kafka-python 3.0.12 goes on waiting for a join that an earlier poll began, but throws it
+        away and joins anew when the answer came while nobody polled. Then the others must join
+        anew as well: members that poll in turn, or poll briefly between long batches, would never
+        come to rest.
+        """
+        coordinator = self._client._coordinator
+        task = coordinator._join_task
+        if task is not None and not isinstance(task, _KeptAnswer):
+            coordinator._join_task = _KeptAnswer(task)
 
     def _owned(self, partitions: Iterable[TopicPartition]) -> list[KafkaPartition]:
         assigned = self._client.assignment()
@@ -148,11 +201,13 @@ class KafkaGroupConsumer(KafkaPoller):
 
     def _committed(self, partitions: Sequence[KafkaPartition]) -> dict[KafkaPartition, int | None]:
         # The public call asks the broker about one partition at a time.
-        found = self._client._coordinator.fetch_committed_offsets(list(partitions))
+        found = self._client._coordinator.fetch_committed_offsets(
+            list(partitions), self._committed_limit_ms
+        )
         return {tp: found[tp].offset if tp in found else None for tp in partitions}
 
-    def _fenced(self) -> Fenced:
-        return Fenced(
+    def _fenced(self) -> Evicted:
+        return Evicted(
             f"group {self._group_id!r} threw this member out: it was silent for too long, or "
             "somebody removed it; drop the partitions' state and join anew"
         )
@@ -182,11 +237,31 @@ class KafkaGroupConsumer(KafkaPoller):
             self._leaving = {}
 
     def _assign(self, partitions: Sequence[TopicPartition]) -> None:
+        if not set(self._assigned()) - set(partitions):
+            self._member_id = self._client.group_metadata().member_id
         theirs = [KafkaPartition(tp.topic, tp.partition) for tp in partitions]
         self._drop_parked(theirs)  # from before they were revoked
         self._start_at(self._committed(theirs))
         if self._listener is not None:
             self._listener.on_assigned(partitions)
+
+
+class _KeptAnswer:
+    """kafka-python's join under way, as its coordinator may see it: not done before it is read."""
+
+    is_done = False
+
+    def __init__(self, task: Any) -> None:
+        self._task = task
+
+    def add_callback(self, *given: Any) -> None:
+        self._task.add_callback(*given)
+
+    def add_errback(self, *given: Any) -> None:
+        self._task.add_errback(*given)
+
+    def __await__(self) -> Any:
+        return self._task.__await__()
 
 
 class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # untyped base

@@ -25,8 +25,16 @@ class KafkaLog:
     first call. `connect_timeout_s`: how long a client may try to reach the first broker.
     """
 
-    def __init__(self, settings: KafkaSettings, *, connect_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        connect_timeout_s: float = 5.0,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """`stop`: once set, producers give a cluster that does not answer a few seconds more."""
         self.settings = settings
+        self._stop = stop or threading.Event()
         self._connect_timeout_s = connect_timeout_s
         self._lock = threading.Lock()
         self._admin: KafkaAdminClient | None = None
@@ -56,7 +64,12 @@ class KafkaLog:
             self.partitions_for(topic)
         with self._errors(f"joining group {group_id!r}"):
             return KafkaGroupConsumer(
-                self.settings, self._client_options(member_id), group_id, topics, listener
+                self.settings,
+                self._client_options(member_id),
+                group_id,
+                topics,
+                listener,
+                member_id if self.settings.static_members else None,
             )
 
     def reader(self, partitions: Sequence[TopicPartition]) -> KafkaReader:
@@ -79,6 +92,7 @@ class KafkaLog:
                 self._client_options(transactional_id or "stillwatch-producer"),
                 transactional_id,
                 self.partitions_for,
+                self._stop,
             )
 
     def close(self) -> None:
@@ -100,6 +114,6 @@ class KafkaLog:
         return kafka_errors(doing, self.settings.bootstrap, topic=topic)
 
 
-def log_from(settings: KafkaSettings) -> KafkaLog:
-    """The log that the settings name."""
-    return KafkaLog(settings)
+def log_from(settings: KafkaSettings, stop: threading.Event | None = None) -> KafkaLog:
+    """The log that the settings name; `stop` as in `KafkaLog`."""
+    return KafkaLog(settings, stop=stop)

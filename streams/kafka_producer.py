@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import kafka
-from kafka.errors import KafkaError, UnknownError
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    RebalanceInProgressError,
+    UnknownError,
+)
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 from kafka.structs import TopicPartition as KafkaPartition
 
 from streams.kafka_errors import kafka_errors, log_error
+from streams.kafka_patience import Patience
 from streams.kafka_settings import KafkaSettings
 from streams.log import (
+    Evicted,
     Fenced,
     GroupMetadata,
+    GroupMoved,
     LogError,
     OutputRecord,
     RecordRefused,
     TopicPartition,
     UnknownTopic,
+    Unreachable,
 )
 from streams.partitioner import partition_for
 
@@ -30,6 +40,7 @@ _LINGER_MS = 1_000
 # A new transaction meets the last one's markers still being written; Kafka's 100 ms would be the
 # greater part of a small transaction.
 _RETRY_BACKOFF_MS = 10
+_REQUEST_LIMIT_S = 30.0
 _SEND_RECORDS = 5_000
 _CLOSE_TIMEOUT_S = 5.0
 _MAX_TIME_S = 253_402_300_800.0
@@ -50,7 +61,10 @@ class KafkaLogProducer:
         client_options: dict[str, Any],
         transactional_id: str | None,
         count_partitions: Callable[[str], int],
+        stop: threading.Event,
     ) -> None:
+        limit_s = settings.transaction_timeout_s  # the broker aborts what is open for longer
+        self._patience = Patience(limit_s, stop)
         self._bootstrap = settings.bootstrap
         self._max_record_bytes = settings.max_record_bytes
         self._transactional_id = transactional_id
@@ -68,6 +82,9 @@ class KafkaLogProducer:
             "batch_size": _BATCH_BYTES,
             "linger_ms": _LINGER_MS,
             "retry_backoff_ms": _RETRY_BACKOFF_MS,
+            "request_timeout_ms": int(min(limit_s, _REQUEST_LIMIT_S) * 1000.0),
+            "delivery_timeout_ms": int(limit_s * 1000.0) + _LINGER_MS,
+            "max_block_ms": int(limit_s * 1000.0),
             # The size is checked here, exactly; kafka-python must not refuse what passed.
             "max_request_size": settings.max_record_bytes + 64 * 1024,
             "metrics_enabled": False,
@@ -79,9 +96,9 @@ class KafkaLogProducer:
         client = kafka.KafkaProducer(**self._options)
         if self._transactional_id is not None:
             try:
-                client.init_transactions()
+                self._end(client._transaction_manager.initialize_transactions(), client, "starting")
             except BaseException:
-                client.close(timeout=0)
+                _discard(client)
                 raise
         return client
 
@@ -92,9 +109,14 @@ class KafkaLogProducer:
         would find every later batch out of order.
         """
         if self._stale:
-            self._client.close(timeout=0)
+            _discard(self._client)
             self._client = self._connect()
             self._stale = False
+
+    def _end(self, result: Any, client: kafka.KafkaProducer, doing: str) -> None:
+        """Waits for what a transaction manager was asked for; raises what became of it."""
+        client._sender.wakeup()
+        self._patience.wait(lambda slice_s: bool(result.wait(timeout_ms=slice_s * 1000.0)), doing)
 
     def send(self, records: Iterable[OutputRecord]) -> None:
         if self._transactional_id is not None:
@@ -123,19 +145,24 @@ class KafkaLogProducer:
         with kafka_errors(doing, self._bootstrap):
             self._renew()
             self._client.begin_transaction()
+        manager = self._client._transaction_manager
         try:
             self._write(placed)
             if offsets and group is not None:
-                self._client.send_offsets_to_transaction(
-                    {
-                        KafkaPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "", -1)
-                        for tp, offset in offsets.items()
-                    },
-                    ConsumerGroupMetadata(
-                        group.group_id, group.generation, group.member_id, group.instance_id
+                self._end(
+                    manager.send_offsets_to_transaction(
+                        {
+                            KafkaPartition(tp.topic, tp.partition): OffsetAndMetadata(at, "", -1)
+                            for tp, at in offsets.items()
+                        },
+                        ConsumerGroupMetadata(
+                            group.group_id, group.generation, group.member_id, group.instance_id
+                        ),
                     ),
+                    self._client,
+                    doing,
                 )
-            self._client.commit_transaction()
+            self._end(manager.begin_commit(), self._client, doing)
         except (KafkaError, LogError) as error:
             raise self._abort(error, doing) from error
         except BaseException:
@@ -143,6 +170,9 @@ class KafkaLogProducer:
             raise
 
     def close(self) -> None:
+        if self._stale:
+            _discard(self._client)
+            return
         with kafka_errors("closing", self._bootstrap):
             self._client.close(timeout=_CLOSE_TIMEOUT_S)
 
@@ -171,13 +201,16 @@ class KafkaLogProducer:
 
     def _flush(self) -> None:
         """Waits until every record that was sent is acknowledged or has failed."""
-        while True:
+
+        def flushed(slice_s: float) -> bool:
             try:
-                self._client.flush()
-            except UnknownError:
-                # A batch was over the topic's limit and is being sent in two halves.
-                continue
-            return
+                self._client.flush(timeout=slice_s)
+            except (KafkaTimeoutError, UnknownError):
+                # UnknownError: a batch was over the topic's limit and is being sent in two halves.
+                return False
+            return True
+
+        self._patience.wait(flushed, "writing")
 
     def _place(self, record: OutputRecord) -> int:
         """Partition of a record that may be written. Raises UnknownTopic, RecordRefused."""
@@ -221,14 +254,19 @@ class KafkaLogProducer:
     def _abort(self, error: KafkaError | LogError, doing: str) -> LogError:
         """Aborts; the error to raise. Who is fenced stays so: coming back would fence the other."""
         cause = error if isinstance(error, LogError) else self._mapped(error, doing)
-        try:
-            self._client.abort_transaction()
-        except KafkaError as failed:
+        if isinstance(cause, Unreachable):
+            # Nobody knows what the broker did. A new client asks, and waits for the answer.
             self._stale = True
-            mapped = self._mapped(failed, doing)
-            if isinstance(mapped, Fenced) and not isinstance(cause, Fenced):
+            return cause
+        try:
+            manager = self._client._transaction_manager
+            self._end(manager.begin_abort(), self._client, doing)
+        except (KafkaError, Unreachable) as failed:
+            self._stale = True
+            mapped = failed if isinstance(failed, LogError) else self._mapped(failed, doing)
+            if _is_fence(mapped) and not _is_fence(cause):
                 cause = mapped
-            if isinstance(cause, Fenced):
+            if isinstance(cause, Fenced) and _is_fence(cause):
                 self._fenced = cause
         return cause
 
@@ -237,4 +275,18 @@ class KafkaLogProducer:
         cause = self._client._transaction_manager.last_error
         if type(error) is KafkaError and isinstance(cause, KafkaError):
             error = cause
+        if RebalanceInProgressError.__name__ in str(error):
+            return GroupMoved(f"{doing}: the group is rebalancing; poll, then do it again")
         return log_error(error, doing, self._bootstrap)
+
+
+def _is_fence(error: LogError) -> bool:
+    """Whether another has the name for good."""
+    return isinstance(error, Fenced) and not isinstance(error, GroupMoved | Evicted)
+
+
+def _discard(client: kafka.KafkaProducer) -> None:
+    """Closes a client at once; what it has not sent is dropped."""
+    client._sender.force_close()
+    client._sender.join(_CLOSE_TIMEOUT_S)
+    client.close(timeout=0)

@@ -18,6 +18,11 @@ _PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 # resumed, or sought in, meanwhile.
 _FETCH_WAIT_MS = 200
 _CLOSE_TIMEOUT_MS = 3_000
+_REQUEST_LIMIT_S = 30.0
+# So many records a consumer takes at first, before it knows how large they are; and how fast it
+# forgets a large one, a poll.
+_FIRST_RECORDS = 256
+_FORGET = 0.5
 
 
 def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -28,8 +33,11 @@ def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
         "auto_offset_reset": "none",
         "isolation_level": "read_committed",
         "allow_auto_create_topics": False,
+        "fetch_max_bytes": max(settings.poll_bytes, settings.max_record_bytes),
         "max_partition_fetch_bytes": max(_PARTITION_FETCH_BYTES, settings.max_record_bytes),
         "fetch_max_wait_ms": _FETCH_WAIT_MS,
+        # A broker that is frozen, or gone without a word, must not outlast the session.
+        "request_timeout_ms": int(min(_REQUEST_LIMIT_S, settings.session_timeout_s) * 1000.0),
         "metrics_enabled": False,
     }
 
@@ -39,6 +47,8 @@ class KafkaPoller:
 
     def __init__(self, settings: KafkaSettings, client: kafka.KafkaConsumer) -> None:
         self._bootstrap = settings.bootstrap
+        self._poll_bytes = settings.poll_bytes
+        self._record_bytes = settings.poll_bytes / _FIRST_RECORDS
         self._client = client
         self._closed = False
 
@@ -46,12 +56,20 @@ class KafkaPoller:
         if max_records < 1:
             raise ValueError(f"max_records must be at least 1, got {max_records}")
         self._check_open()
+        # kafka-python counts records, not bytes: we ask for as many as fit if all of them are as
+        # large as the largest lately.
+        asked = min(max_records, max(1, int(self._poll_bytes / self._record_bytes)))
         with kafka_errors("reading", self._bootstrap):
-            polled = self._client.poll(int(timeout_s * 1000.0), max_records)
+            polled = self._client.poll(int(timeout_s * 1000.0), asked)
         if len(polled) == 1:
             (records,) = polled.values()
-            return _log_records(records)
-        return [record for records in polled.values() for record in _log_records(records)]
+            got = _log_records(records)
+        else:
+            got = [record for records in polled.values() for record in _log_records(records)]
+        if got:
+            largest = max([len(record.value) for record in got])
+            self._record_bytes = max(largest, self._record_bytes * _FORGET, 1.0)
+        return got
 
     def positions(self) -> dict[TopicPartition, int]:
         return {tp: self._position(tp) for tp in self._read()}

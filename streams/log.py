@@ -121,6 +121,24 @@ class Fenced(LogError):
     """Another member or producer took over. Drop the partitions' state and rejoin, or exit."""
 
 
+class GroupMoved(Fenced):
+    """The group rebalanced while this was being committed: nothing was written.
+
+    Poll, which takes part in the rebalance; what is then still owned may be committed again.
+    """
+
+
+class Evicted(Fenced):
+    """The group threw this member out: it was silent for too long, or somebody removed it.
+
+    Nobody took its name. Drop the partitions' state and join anew with a new consumer.
+    """
+
+
+class Unreachable(LogError):
+    """The log does not answer; it may come back."""
+
+
 class RebalanceListener(Protocol):
     """What a group consumer tells its owner while the owner waits inside `poll`.
 
@@ -160,7 +178,7 @@ class LogReader(Protocol):
 class LogConsumer(LogReader, Protocol):
     """A member of a consumer group. Joining, revoking and assigning happen inside `poll`.
 
-    `poll` raises Fenced when the group threw this member out (it was silent for too long).
+    `poll` raises Evicted when the group threw this member out (it was silent for too long).
     """
 
     def assignment(self) -> frozenset[TopicPartition]:
@@ -176,7 +194,11 @@ class LogConsumer(LogReader, Protocol):
         """
 
     def group_metadata(self) -> GroupMetadata:
-        """Identity for `send_transaction`; take it anew for each transaction."""
+        """Identity for `send_transaction`; take it anew for each transaction.
+
+        Raises GroupMoved when there is none that would fence: before the first `poll`, and after
+        the group threw this member out.
+        """
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """`poll` returns nothing of these until `resume`. A revoked partition forgets the pause."""
@@ -204,7 +226,9 @@ class LogProducer(Protocol):
 
         `offsets` are the next offsets to handle; they need `group`. When the call returns, both
         are visible. When it raises, neither is: LogFull may be retried with the same arguments;
-        RecordRefused and UnknownTopic will come again; after Fenced the caller owns nothing more.
+        RecordRefused and UnknownTopic will come again; after GroupMoved the same may be sent again
+        for what is still owned after the next `poll`; after any other Fenced the caller owns
+        nothing more. After Unreachable nobody knows: a new producer of the same id settles it.
         LogError on a producer without a transactional id.
         """
 

@@ -6,7 +6,6 @@ from itertools import chain, repeat
 from operator import attrgetter
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from streams.columns import (
@@ -20,6 +19,7 @@ from streams.columns import (
     codes,
     numbers,
 )
+from streams.jit import njit
 
 _ROLES = {
     "system": SYSTEM,

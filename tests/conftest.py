@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.kafka import KafkaBroker, shared_broker, stop_shared_broker
+from tests.services.postgres import stop_shared_postgres
 
 # Set by the process that starts the run, inherited by the test processes of pytest-xdist.
 _FOLDER = "STILLWATCH_TEST_SERVICES"
@@ -36,6 +37,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if _starts_the_run(config):
         folder = Path(os.environ[_FOLDER])
         stop_shared_broker(folder)
+        stop_shared_postgres(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

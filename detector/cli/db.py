@@ -13,7 +13,7 @@ from detector.store.alert_store import AlertStore
 from detector.store.database import Database
 from detector.store.upgrade import upgrade as upgrade_database
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
+app = typer.Typer(no_args_is_help=True, help="The alert feed's database.")
 
 DatabaseOption = Annotated[
     str | None, typer.Option("--database", help="SQLAlchemy URL; default: setting `database`.")
@@ -22,7 +22,10 @@ DatabaseOption = Annotated[
 
 @app.command("upgrade")
 def upgrade(ctx: typer.Context, database: DatabaseOption = None) -> None:
-    """Brings the schema to this release. `stillwatch api` does so itself when it starts."""
+    """Brings the schema to this release. `stillwatch api` does so itself when it starts.
+
+    Example: `stillwatch db upgrade --database postgresql+psycopg://stillwatch@db/stillwatch`
+    """
     with plain_errors():
         opened = Database(load_settings(ctx.obj, database=database).database)
         try:
@@ -41,7 +44,10 @@ def prune(
     ],
     database: DatabaseOption = None,
 ) -> None:
-    """Removes old alerts, with all their revisions, from the feed's database."""
+    """Removes old alerts, with all their revisions, from the feed's database.
+
+    Example: `stillwatch db prune --older-than-days 365`
+    """
     with plain_errors():
         store = AlertStore(load_settings(ctx.obj, database=database).database)
         try:

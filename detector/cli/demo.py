@@ -14,7 +14,7 @@ from detector.cli.demo_result import render, result_of
 from detector.cli.demo_run import DemoState, fill, play
 from detector.cli.demo_serving import DemoApi, DemoClock, demo_api, usable_port
 from detector.cli.demo_view import DemoView
-from detector.cli.options import ModelDirOption, PolicyOption
+from detector.cli.options import CalibrationOption, ModelDirOption, PolicyOption
 from detector.cli.program import program
 from detector.cli.stop import plain_errors, writing
 from detector.cli.versions import versions_of
@@ -54,6 +54,7 @@ def demo(
     ] = None,
     policy: PolicyOption = None,
     model_dir: ModelDirOption = None,
+    calibration: CalibrationOption = None,
 ) -> None:
     """Plays a composed day: benign accounts of many kinds and three hidden campaigns.
 
@@ -68,10 +69,19 @@ def demo(
     console = Console()
     with plain_errors(), ExitStack() as at_the_end:
         settings = load_settings(
-            ctx.obj, policy=policy, model_dir=model_dir, host=host, port=port
+            ctx.obj,
+            policy=policy,
+            model_dir=model_dir,
+            calibration=calibration,
+            host=host,
+            port=port,
         ).model_copy(update={"lake": None if no_lake else str(lake)})
         rules = load_policy(settings.policy)
-        models = load_models(settings.model_dir, require_gpu=settings.require_gpu)
+        models = load_models(
+            settings.model_dir,
+            require_gpu=settings.require_gpu,
+            calibration=settings.calibration,
+        )
         versions = versions_of(models, rules)
         with console.status("composing the day (some seconds)"):
             day = compose_day(seed, benign_accounts=accounts, data=settings.corpus)

@@ -103,7 +103,10 @@ def new(
 
 @app.command("list")
 def listed(ctx: typer.Context, keys: KeysOption = None) -> None:
-    """Lists the keys of a file: ids, roles and ends, no secrets."""
+    """Lists the keys of a file: ids, roles and ends, no secrets.
+
+    Example: `stillwatch keys list --keys keys.toml`
+    """
     with plain_errors():
         file = load_settings(ctx.obj, keys=keys).keys
         if file is None:

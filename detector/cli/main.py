@@ -1,4 +1,4 @@
-"""`stillwatch`: the command line. Each command is a module of this package."""
+"""`stillwatch`: the command line. Each command is a module of this package (`lazy_group`)."""
 
 from __future__ import annotations
 
@@ -11,23 +11,11 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from detector.cli import (
-    api,
-    demo,
-    inspect,
-    keys,
-    lake,
-    model,
-    persons,
-    policy,
-    query,
-    replay,
-    topics,
-    worker,
-)
+from detector.cli.lazy_group import LazyGroup
 from detector.settings import SETTINGS_FILE_VARIABLE
 
 app = typer.Typer(
+    cls=LazyGroup,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -68,19 +56,3 @@ def _line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str
     words = event.pop("event")
     values = ", ".join(map(str, event.values()))
     return f"stillwatch: {words} ({values})" if values else f"stillwatch: {words}"
-
-
-app.command("demo")(demo.demo)
-app.command("inspect")(inspect.inspect)
-app.command("replay")(replay.replay)
-app.command("query")(query.query)
-app.command("api")(api.api)
-app.command("lake")(lake.lake)
-app.add_typer(policy.app, name="policy")
-app.add_typer(topics.app, name="topics")
-app.add_typer(keys.app, name="keys")
-app.command("worker")(worker.worker)
-app.command("allow")(persons.allow)
-app.command("undo")(persons.undo)
-app.command("confirm")(persons.confirm)
-app.add_typer(model.app, name="model")

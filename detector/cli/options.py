@@ -24,6 +24,14 @@ PolicyOption = Annotated[
     Path | None,
     typer.Option("--policy", help="Policy file (TOML).", show_default="the packaged policy"),
 ]
+CalibrationOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        help="File of `stillwatch calibrate`, made with these models.",
+        show_default="the model card's accounts",
+    ),
+]
 ModelDirOption = Annotated[
     Path | None,
     typer.Option("--model-dir", help="Folder of models.", show_default="the packaged models"),

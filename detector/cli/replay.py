@@ -18,7 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from detector.cli.file_run import SHOWN_DEAD_LETTERS, RunResult, run_files
-from detector.cli.options import AccountFromOption, FormatOption, ModelDirOption, PolicyOption
+from detector.cli.options import (
+    AccountFromOption,
+    CalibrationOption,
+    FormatOption,
+    ModelDirOption,
+    PolicyOption,
+)
 from detector.cli.program import program
 from detector.cli.stop import NothingReadable, plain_errors, writing
 from detector.cli.styles import LEVEL_STYLES
@@ -58,6 +64,7 @@ def replay(
     account_from: AccountFromOption = None,
     policy: PolicyOption = None,
     model_dir: ModelDirOption = None,
+    calibration: CalibrationOption = None,
 ) -> None:
     """Reads request logs and says which accounts look like extraction, and why.
 
@@ -77,10 +84,15 @@ def replay(
             account_from=account_from or None,
             policy=policy,
             model_dir=model_dir,
+            calibration=calibration,
         )
         paths = expand_paths(files)
         rules = load_policy(settings.policy)
-        models = load_models(settings.model_dir, require_gpu=settings.require_gpu)
+        models = load_models(
+            settings.model_dir,
+            require_gpu=settings.require_gpu,
+            calibration=settings.calibration,
+        )
         lake = None
         if parquet is not None:
             lake = Lake(parquet, writer_name(paths), versions_of(models, rules))

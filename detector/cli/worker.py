@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Annotated
@@ -16,18 +16,25 @@ import structlog
 import typer
 from prometheus_client import CollectorRegistry, start_http_server
 
-from detector.cli.options import AccountFromOption, FormatOption, ModelDirOption, PolicyOption
+from detector.cli.options import (
+    AccountFromOption,
+    CalibrationOption,
+    FormatOption,
+    ModelDirOption,
+    PolicyOption,
+)
 from detector.cli.stop import FENCED, plain_errors
 from detector.metrics import WorkerMetrics
 from detector.partition import PartitionSettings
 from detector.pipeline import Models, Pipeline, load_models
 from detector.policy import load_policy, parse_policy
+from detector.retries import FIRST_WAIT_S, LONGEST_WAIT_S
 from detector.settings import Settings, load_settings
 from detector.switches import ModelShelf
 from detector.worker import Worker
 from detector.worker_settings import WorkerSettings
 from streams.kafka_log import log_from
-from streams.log import Fenced, Log
+from streams.log import Fenced, Log, Unreachable
 
 log = structlog.get_logger()
 
@@ -61,6 +68,7 @@ def worker(
     account_from: AccountFromOption = None,
     policy: PolicyOption = None,
     model_dir: ModelDirOption = None,
+    calibration: CalibrationOption = None,
 ) -> None:
     """Consumes the request logs and puts out verdicts, alerts and scores, one transaction a batch.
 
@@ -81,32 +89,57 @@ def worker(
             account_from=account_from or None,
             policy=policy,
             model_dir=model_dir,
+            calibration=calibration,
             bad_ratio_cap=bad_ratio_cap,
         )
         load_policy(settings.policy)
-        models = load_models(settings.model_dir, require_gpu=settings.require_gpu)
+        models = load_models(
+            settings.model_dir,
+            require_gpu=settings.require_gpu,
+            calibration=settings.calibration,
+        )
         registry = CollectorRegistry()
-        kafka = log_from(settings.kafka)
         with stopping() as stop:
+            kafka = log_from(settings.kafka, stop)
             name = member or f"{socket.gethostname()}-{os.getpid()}"
-            made = make_worker(kafka, settings, models, registry, stop, name)
             if metrics_port is not None:
                 start_http_server(metrics_port, registry=registry)
+            metrics = WorkerMetrics(registry)
+            made = _start(
+                partial(make_worker, kafka, settings, models, metrics, stop, name),
+                settings.kafka.start_limit_s,
+                stop,
+            )
             log.info("worker started", member=name, topic=settings.input_topic)
             try:
                 made.run()
             except Fenced as error:
                 log.error(f"stopped, nothing is lost: {error}")
                 raise typer.Exit(FENCED) from error
-        kafka.close()
+            kafka.close()
         log.info("worker stopped", member=name)
+
+
+def _start(make: Callable[[], Worker], limit_s: float, stop: threading.Event) -> Worker:
+    """A worker, once Kafka answers. Raises Unreachable when it does not within `limit_s`."""
+    give_up_s = time.monotonic() + limit_s
+    wait_s = FIRST_WAIT_S
+    while True:
+        try:
+            return make()
+        except Unreachable as error:
+            if stop.is_set() or time.monotonic() + wait_s >= give_up_s:
+                raise
+            log.warning(f"trying again in {wait_s:.1f} s: {error}")
+        stop.wait(wait_s)
+        wait_s = min(2.0 * wait_s, LONGEST_WAIT_S)
 
 
 def make_worker(
     kafka: Log,
     settings: Settings,
     models: Models,
-    registry: CollectorRegistry,
+    metrics: WorkerMetrics,
     stop: threading.Event,
     member: str,
 ) -> Worker:
@@ -128,7 +161,7 @@ def make_worker(
             batch_records=settings.batch_records,
             bad_ratio_cap=settings.bad_ratio_cap,
         ),
-        WorkerMetrics(registry),
+        metrics,
         stop,
         now_s=time.time,
         monotonic_s=time.monotonic,

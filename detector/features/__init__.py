@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.features import clients, diversity, frames, harvest, intent, rate, template, workload
-from detector.jit import njit
+from streams.jit import njit
 
 GROUPS: tuple[ModuleType, ...] = (
     intent,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detector.features.row import Row
 from detector.features.sketches import heavy_add, hll_add, hll_count
-from detector.jit import njit
+from streams.jit import njit
 
 NAME = "clients"
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.features.row import Row
-from detector.jit import njit
+from streams.jit import njit
 
 NAME = "frames"
 

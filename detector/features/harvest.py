@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.features.row import Row
-from detector.jit import njit
 from streams.columns import LENGTH, REFUSAL
+from streams.jit import njit
 
 NAME = "harvest"
 

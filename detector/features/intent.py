@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detector.features import frames
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, INTENTS, N_INTENTS
-from detector.jit import njit
+from streams.jit import njit
 
 NAME = "intent"
 

@@ -13,7 +13,7 @@ from detector.features import FEATURE_NAMES
 from detector.features.intent import CUE_PROBABILITY, sigmoid
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION, N_INTENTS
-from detector.jit import njit
+from streams.jit import njit
 
 NARROW_ROW = np.dtype(
     [

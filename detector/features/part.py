@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.features import FEATURE_NAMES, frames
-from detector.jit import njit
+from streams.jit import njit
 
 MIN_PART_PIECES = 16.0
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.hashing import mix
-from detector.jit import njit
+from streams.jit import njit
 
 _ALPHA_16, _ALPHA_32 = 0.673, 0.697  # constants of Flajolet et al. 2007, figure 3
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detector.features.intent import sigmoid
 from detector.features.row import Row
 from detector.intents import ELICIT, EXTRACTION
-from detector.jit import njit
+from streams.jit import njit
 
 NAME = "template"
 

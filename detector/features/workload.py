@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from detector.features.row import Row
 from detector.features.sketches import hll_add, hll_count
-from detector.jit import njit
 from streams.columns import SYSTEM, TOOL_RESULT, USER
+from streams.jit import njit
 
 NAME = "workload"
 

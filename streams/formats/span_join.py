@@ -44,6 +44,22 @@ class _Prompt:
     taken_by: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JoinState:
+    """What a `SpanJoin` remembers, oldest first, as a snapshot keeps it.
+
+    Attributes:
+        spans, responses: the call that stands for each id.
+        prompts: the calls of each trace and prompt digest.
+        turns: an agent's turn, its text, and the call that took it.
+    """
+
+    spans: list[tuple[str, Seen]]
+    responses: list[tuple[str, Seen]]
+    prompts: list[tuple[str, bytes, tuple[Seen, ...]]]
+    turns: list[tuple[str, str, str | None]]
+
+
 class SpanJoin:
     """Bounded memory of the calls seen, by span, by response id, and by trace and prompt."""
 
@@ -58,6 +74,26 @@ class SpanJoin:
         """Number of entries held, over all tables."""
         return (
             len(self._by_response) + len(self._by_span) + len(self._by_prompt) + len(self._prompts)
+        )
+
+    def dump(self) -> JoinState:
+        """A copy of all that is remembered."""
+        return JoinState(
+            [*self._by_span.items()],
+            [*self._by_response.items()],
+            [(*key, tuple(calls)) for key, calls in self._by_prompt.items()],
+            [(turn, known.text, known.taken_by) for turn, known in self._prompts.items()],
+        )
+
+    def load(self, state: JoinState) -> None:
+        """Takes over a dump in place of what is remembered."""
+        self._by_span = OrderedDict(state.spans)
+        self._by_response = OrderedDict(state.responses)
+        self._by_prompt = OrderedDict(
+            ((trace, digest), [*calls]) for trace, digest, calls in state.prompts
+        )
+        self._prompts = OrderedDict(
+            (turn, _Prompt(text, taken_by)) for turn, text, taken_by in state.turns
         )
 
     def keep_prompt(self, turn: str, text: str) -> None:

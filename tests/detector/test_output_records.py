@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.features import FEATURE_NAMES, N_FEATURES
 from detector.output_records import DEAD_LETTERS, SCORES, VERDICTS, output_records
 from detector.outputs import Outputs
 from detector.score_row import ScoreRow
 from streams.deadletters import DeadLetter
-from streams.envelope import decode
+from streams.envelope import decode, derived_id, encode, wrap
 from tests.detector.test_ledger import change
 
 
@@ -44,6 +48,38 @@ def test_a_score_names_its_features_and_leaves_unknown_ones_null() -> None:
     assert record.value is not None
     features = msgspec.json.decode(decode(record.value).data)["features"]
     assert (features[FEATURE_NAMES[0]], features[FEATURE_NAMES[1]]) == (None, 0.25)
+
+
+@given(st.lists(st.floats(width=32), min_size=N_FEATURES, max_size=N_FEATURES), st.floats(0, 1))
+def test_a_score_is_written_as_its_dict_would_be(values: list[float], score: float) -> None:
+    """Byte for byte: names in order, six digits a feature, null for what is not a number."""
+    vector = np.array(values, np.float32)
+    row = ScoreRow("default", 'ac"me', "key", "k", 7.5, 3, 2, 1, score, 0.1, vector)
+    features = [None if math.isnan(v) else float(f"{v:.6g}") for v in vector.tolist()]
+    data = {
+        "tenant": "default",
+        "account": 'ac"me',
+        "scope": "key",
+        "scope_id": "k",
+        "requests": 3,
+        "new_pieces": 2,
+        "cue_pieces": 1,
+        "score": score,
+        "p_value": 0.1,
+        "features": dict(zip(FEATURE_NAMES, features, strict=True)),
+    }
+    event = wrap(
+        "score",
+        data,
+        event_id=derived_id("score", "default", "key", "k", 3, repr(7.5)),
+        source="/stillwatch/worker",
+        subject='ac"me',
+        time_s=7.5,
+        version=1,
+        partition_key='ac"me',
+    )
+    (record,) = output_records(Outputs(scores=[row]))
+    assert record.value == encode(event)
 
 
 def test_a_dead_letter_is_keyed_by_where_it_came_from() -> None:

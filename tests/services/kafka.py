@@ -98,7 +98,10 @@ def _start(folder: Path, owner_pid: int) -> int:
 
 
 def _properties(data: Path, port: int, controller_port: int) -> str:
-    """A small broker: one node, few internal partitions, no wait before a rebalance."""
+    """A small broker: one node, few internal partitions, no wait before a rebalance.
+
+    Nothing is ever too old to be kept: composed traffic carries times long past.
+    """
     return f"""
 process.roles=broker,controller
 node.id=1
@@ -121,6 +124,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+log.retention.ms=-1
 log.segment.delete.delay.ms=1000
 log.cleaner.dedupe.buffer.size=4194304
 """

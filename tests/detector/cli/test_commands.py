@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer import Context
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from detector.cli.main import app
@@ -28,13 +33,40 @@ def log(tmp_path: Path) -> Path:
     return write_log(tmp_path / "log.jsonl", requests, b"{broken")
 
 
-@pytest.mark.parametrize("command", ["demo", "inspect", "replay", "query"])
+def commands(group: Any, *before: str) -> Iterator[tuple[str, str]]:
+    """Each command as it is typed, subcommands too, and its help."""
+    context = Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        words = (*before, name)
+        if hasattr(command, "commands"):
+            yield from commands(command, *words)
+        else:
+            yield " ".join(words), command.help or ""
+
+
+COMMANDS = dict(commands(get_command(app)))
+
+
+def test_every_command_is_there() -> None:
+    """Under the names that documents and scripts call them by."""
+    assert set(COMMANDS) >= {
+        "demo", "inspect", "replay", "calibrate", "query", "api", "lake", "worker", "allow", "undo",
+        "confirm",
+        "policy check", "policy apply", "topics create", "keys new", "keys list", "model apply",
+        "db upgrade", "db prune",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_shows_an_example(command: str) -> None:
-    """A reader can copy a line that works: examples stand one a line."""
-    stdout, _ = run(command, "--help")
-    examples = stdout.split("Examples:")[1]
-    assert f"stillwatch {command}" in examples
-    assert all(line.count("stillwatch") <= 1 for line in examples.splitlines())
+    """A reader can copy a line that works: it calls this command, and examples stand one a line."""
+    stdout, _ = run(*command.split(), "--help")
+    assert f"stillwatch {command} " in " ".join(stdout.split()).split("Example")[1]
+    examples = re.split(r"^ *Examples?: ?", COMMANDS[command], flags=re.M)[1]
+    lines = [line.strip(" `") for line in examples.splitlines() if line.strip()]
+    assert any(f"stillwatch {command}" in line for line in lines)
+    assert all(len(re.findall(r"(?:^| )stillwatch ", line)) == 1 for line in lines)
 
 
 def test_inspect_json_is_one_line_a_record(log: Path) -> None:
@@ -52,7 +84,7 @@ def test_inspect_shows_format_and_coverage(log: Path) -> None:
     """The report for people names the format and counts what was read."""
     stdout, _ = run("inspect", log)
     assert "native" in stdout
-    assert "3 records, 2 requests" in stdout.replace("\n", " ")
+    assert "3 records, 2 requests" in " ".join(stdout.split())
 
 
 def test_inspect_of_a_missing_file_is_a_sentence(tmp_path: Path) -> None:

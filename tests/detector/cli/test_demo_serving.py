@@ -42,9 +42,8 @@ class Served:
 
 @contextmanager
 def serving(root: Path, port: int) -> Iterator[Served]:
-    """A demo with 20 benign accounts that was asked to take this port."""
-    given = ["demo", "--accounts", "20", "--model-dir", str(write_tiny_models(root / "models"))]
-    given += ["--lake", str(root / "lake"), "--port", str(port)]
+    """A demo with 20 benign accounts and the shipped models that was asked to take this port."""
+    given = ["demo", "--accounts", "20", "--lake", str(root / "lake"), "--port", str(port)]
     with subprocess.Popen(
         [sys.executable, "-c", "from detector.cli.main import app; app()", *given],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -15,19 +15,23 @@ from pathlib import Path
 from numba import config, njit
 
 _PACKAGE = Path(__file__).parent
-_CONSTANTS = ("intents.py", "entities.py", "../streams/columns.py")
+_PACKAGES = ("streams", "detector")
+"""Where kernels are; they lie side by side."""
+_CONSTANTS = ("streams/columns.py", "detector/intents.py", "detector/entities.py")
 """Files without kernels whose constants are compiled into them."""
 
 
 def source_digest() -> str:
     """sha256 (16 hex digits) over the sources of all kernels and of their constants."""
     digest = hashlib.sha256()
-    for path in sorted([*_PACKAGE.glob("*.py"), *_PACKAGE.glob("features/*.py")]):
-        source = path.read_bytes()
-        if b"njit" in source:
-            digest.update(source)
+    root = _PACKAGE.parent
+    for package in _PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            source = path.read_bytes()
+            if b"njit" in source:
+                digest.update(source)
     for name in _CONSTANTS:
-        digest.update((_PACKAGE / name).read_bytes())
+        digest.update((root / name).read_bytes())
     return digest.hexdigest()[:16]
 
 

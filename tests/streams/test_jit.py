@@ -7,7 +7,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from detector import jit
+from streams import jit
 
 
 def test_an_edit_of_any_kernel_file_names_another_cache(
@@ -20,12 +20,12 @@ def test_an_edit_of_any_kernel_file_names_another_cache(
     for name in ("intents.py", "entities.py", "../streams/columns.py", "alerts.py"):
         (package / name).write_text("")
     group = package / "features" / "rate.py"
-    group.write_text("from detector.jit import njit\n")
-    monkeypatch.setattr(jit, "_PACKAGE", package)
+    group.write_text("from streams.jit import njit\n")
+    monkeypatch.setattr(jit, "_PACKAGE", tmp_path / "streams")
     before = jit.source_digest()
     (package / "alerts.py").write_text("changed = True\n")
     assert jit.source_digest() == before
-    group.write_text("from detector.jit import njit\nX = 1\n")
+    group.write_text("from streams.jit import njit\nX = 1\n")
     assert jit.source_digest() != before
 
 
