@@ -24,7 +24,7 @@ from detector.changed_rows import RowCopies
 from detector.duplicates import EventName
 from detector.partition_dump import PartitionDump
 from detector.record_reader import ReaderState
-from detector.snapshot_format import ColumnReader, Columns, DamagedSnapshot, Section, Texts
+from detector.snapshot_format import ColumnReader, DamagedSnapshot, Section, Texts
 from detector.state import PartitionState
 from streams.deadletters import CapState
 from streams.formats.span_join import JoinState, Seen
@@ -249,7 +249,9 @@ class StateBuilder:
         else:
             joins.turns.extend(
                 zip(
-                    columns.names("turns"), columns.names("texts"), columns.texts("takers"),
+                    columns.names("turns"),
+                    columns.names("texts"),
+                    columns.texts("takers"),
                     strict=True,
-                )  # fmt: skip
+                )
             )

@@ -52,7 +52,7 @@ def greet(
 
 
 def _no_login(link: socket.socket, address: str) -> None:
-    """Raises LogError where the listener waits for a login: it answers a handshake, others do not."""
+    """Raises LogError where the listener waits for a login: only then it answers a handshake."""
     try:
         answer = _ask(link, address, _SASL_HANDSHAKE, 1, _short("PLAIN"))
     except ConnectionResetError:

@@ -84,7 +84,7 @@ class KafkaGroupConsumer(KafkaPoller):
         self._polled_to = self.positions()
         self._keep_answer()
         try:
-            records = super().poll(max_records, timeout_s)
+            records = super().poll(max_records, timeout_s) or self._read_on(max_records)
         except Exception:
             if self._lost:
                 raise self._fenced() from None
@@ -144,6 +144,20 @@ class KafkaGroupConsumer(KafkaPoller):
         owned = self._owned(partitions)
         self._drop_parked(owned)
         self._client.resume(*owned)
+
+    def _read_on(self, max_records: int) -> list[LogRecord]:
+        """Records of what is still ours while a rebalance waits for others.
+
+        kafka-python 3.0.12 returns none meanwhile, and with a member that died "meanwhile" is the
+        session timeout. In a cooperative rebalance a partition stays ours until it is revoked.
+        """
+        if self._client._coordinator._join_task is None or not self._client.assignment():
+            return []
+        with kafka_errors("reading", self._bootstrap):
+            polled, _ = self._client._fetcher.fetch_records(
+                self._fitting(max_records), timeout_ms=0
+            )
+        return self._records(polled)
 
     def _check_member(self) -> None:
         """Raises Evicted when kafka-python has joined under a new id and kept our partitions.

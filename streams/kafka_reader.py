@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import kafka
@@ -56,11 +56,21 @@ class KafkaPoller:
         if max_records < 1:
             raise ValueError(f"max_records must be at least 1, got {max_records}")
         self._check_open()
-        # kafka-python counts records, not bytes: we ask for as many as fit if all of them are as
-        # large as the largest lately.
-        asked = min(max_records, max(1, int(self._poll_bytes / self._record_bytes)))
         with kafka_errors("reading", self._bootstrap):
-            polled = self._client.poll(int(timeout_s * 1000.0), asked)
+            return self._records(
+                self._client.poll(int(timeout_s * 1000.0), self._fitting(max_records))
+            )
+
+    def _fitting(self, max_records: int) -> int:
+        """How many records to ask for, so that they stay within poll_bytes.
+
+        kafka-python counts records, not bytes: as many as fit if all are as large as the largest
+        lately.
+        """
+        return min(max_records, max(1, int(self._poll_bytes / self._record_bytes)))
+
+    def _records(self, polled: Mapping[KafkaPartition, Sequence[Any]]) -> list[LogRecord]:
+        """What was polled, partition after partition."""
         if len(polled) == 1:
             (records,) = polled.values()
             got = _log_records(records)

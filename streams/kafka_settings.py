@@ -19,8 +19,8 @@ class KafkaSettings(BaseModel):
         session_timeout_s: a member silent for longer loses its partitions.
         heartbeat_s: how often a member says that it lives and hears of a rebalance; at most a third
             of session_timeout_s.
-        transaction_timeout_s: the broker aborts a transaction that is open for longer; so long can a
-            worker that died keep its partitions from the others, unless one of its name starts.
+        transaction_timeout_s: the broker aborts a transaction that is open for longer; so long can
+            a worker that died keep its partitions from the others, unless one of its name starts.
         max_poll_interval_s: a member that does not poll for longer loses its partitions.
         compression: of what Stillwatch writes.
         max_record_bytes: largest record that is read or written.

@@ -110,29 +110,36 @@ def worker(
                 settings.kafka.start_limit_s,
                 stop,
             )
-            log.info("worker started", member=name, topic=settings.input_topic)
-            try:
-                made.run()
-            except Fenced as error:
-                log.error(f"stopped, nothing is lost: {error}")
-                raise typer.Exit(FENCED) from error
+            if made is not None:
+                log.info("worker started", member=name, topic=settings.input_topic)
+                try:
+                    made.run()
+                except Fenced as error:
+                    log.error(f"stopped, nothing is lost: {error}")
+                    raise typer.Exit(FENCED) from error
             kafka.close()
         log.info("worker stopped", member=name)
 
 
-def _start(make: Callable[[], Worker], limit_s: float, stop: threading.Event) -> Worker:
-    """A worker, once Kafka answers. Raises Unreachable when it does not within `limit_s`."""
+def _start(make: Callable[[], Worker], limit_s: float, stop: threading.Event) -> Worker | None:
+    """A worker, once Kafka answers; None when told to stop before that.
+
+    Raises Unreachable when it does not answer within `limit_s`.
+    """
     give_up_s = time.monotonic() + limit_s
     wait_s = FIRST_WAIT_S
-    while True:
+    while not stop.is_set():
         try:
             return make()
         except Unreachable as error:
-            if stop.is_set() or time.monotonic() + wait_s >= give_up_s:
+            if stop.is_set():
+                break
+            if time.monotonic() + wait_s >= give_up_s:
                 raise
             log.warning(f"trying again in {wait_s:.1f} s: {error}")
         stop.wait(wait_s)
         wait_s = min(2.0 * wait_s, LONGEST_WAIT_S)
+    return None
 
 
 def make_worker(

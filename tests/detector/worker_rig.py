@@ -194,7 +194,10 @@ def states(*workers: Worker) -> dict[int, State]:
 
 
 def directly(
-    log: Log, topic: str = INPUT, settings: PartitionSettings = NATIVE
+    log: Log,
+    topic: str = INPUT,
+    settings: PartitionSettings = NATIVE,
+    partitions: int = PARTITIONS,
 ) -> tuple[dict[int, State], Told]:
     """State and outputs of a pipeline that is given each partition whole, without a worker.
 
@@ -204,7 +207,7 @@ def directly(
     pipeline = Pipeline(released(), parse_policy(POLICY_TEXT, "policy"), settings)
     made = MemoryLog()
     for name in TOPICS:
-        made.create_topic(name, TopicSettings(partitions=PARTITIONS))
+        made.create_topic(name, TopicSettings(partitions=partitions))
     producer = made.producer()
     parts: dict[int, list[LogRecord]] = defaultdict(list)
     for record in read_all(log, topic):

@@ -73,7 +73,7 @@ def stop_shared_broker(folder: Path) -> None:
 
 def _start(folder: Path, owner_pid: int) -> int:
     """Formats a log folder and starts a broker on it; returns its port when it serves."""
-    port, controller_port = _free_ports(2)
+    port, controller_port = free_ports(2)
     settings = folder / "kafka.properties"
     settings.write_text(_properties(folder / "kafka-data", port, controller_port))
     log = folder / "kafka.log"
@@ -90,7 +90,7 @@ def _start(folder: Path, owner_pid: int) -> int:
     )
     (folder / "kafka.pid").write_text(str(pid))
     deadline_s = time.monotonic() + _START_LIMIT_S
-    while not _listens(port):
+    while not listens(port):
         if not psutil.pid_exists(pid) or time.monotonic() > deadline_s:
             raise RuntimeError(f"the Kafka broker did not start:\n{log.read_text()[-4000:]}")
         time.sleep(0.1)
@@ -130,7 +130,7 @@ log.cleaner.dedupe.buffer.size=4194304
 """
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free now; taken together, so that they differ."""
     sockets = [socket.socket() for _ in range(count)]
     try:
@@ -142,7 +142,7 @@ def _free_ports(count: int) -> list[int]:
             taken.close()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -20,12 +20,10 @@ from typing import Any
 import psutil
 
 from tests.services.guarded import start_guarded
-from tests.services.kafka import LIBS
-from tests.services.kafka import _free_ports as free_ports
-from tests.services.kafka import _listens as listens
+from tests.services.kafka import LIBS, free_ports, listens
 from tests.services.required import unavailable
 
-PASSWORD = "correct horse"
+PASSWORD = "correct horse"  # noqa: S105 - of brokers that live for a test
 USERS = ("admin", "worker", "api", "lake", "rekey", "gateway")
 _START_LIMIT_S = 90.0
 _JAVA = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{LIBS}/*")
@@ -44,7 +42,9 @@ class SecureKafka:
     sasl_plain: str
     guard_pid: int
 
-    def settings(self, user: str, mechanism: str = "SCRAM-SHA-512", **changes: Any) -> dict[str, Any]:
+    def settings(
+        self, user: str, mechanism: str = "SCRAM-SHA-512", **changes: Any
+    ) -> dict[str, Any]:
         """Values of KafkaSettings by which `user` logs in over TLS."""
         login: dict[str, Any] = {"sasl_username": user, "sasl_password": PASSWORD}
         if mechanism == "OAUTHBEARER":
@@ -141,8 +141,7 @@ def _make_certificates(folder: Path) -> None:
     for name in ("broker", *USERS):
         extensions = folder / f"{name}.ext"
         extensions.write_text(
-            "subjectAltName=IP:127.0.0.1,DNS:broker.test\n"
-            "extendedKeyUsage=serverAuth,clientAuth\n"
+            "subjectAltName=IP:127.0.0.1,DNS:broker.test\nextendedKeyUsage=serverAuth,clientAuth\n"
         )
         _openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / f"{name}.key",
                  "-out", folder / f"{name}.csr", "-subj", f"/CN={name}")  # fmt: skip
