@@ -30,8 +30,10 @@ EDGE_TOKENS = 5
 
 LOGIT_BOUND = 8.0
 
-_WORDS = (N_INTENTS + 7) // 8
+_WORDS = 2
+"""Words of eight lanes that hold the weights of a bucket: 16 intents at most."""
 _LANES = np.uint64(0x00FF00FF00FF00FF)
+_LANE = np.uint64(0xFFFF)
 _ONE = np.uint64(1)
 
 
@@ -134,19 +136,20 @@ def _sum_weights(
         for j in range(m):
             grams[j] %= buckets
     sums[:] = -128 * m
-    for word in range(_WORDS):
-        for first in range(0, m, 256):
-            even = np.uint64(0)
-            odd = np.uint64(0)
-            for j in range(first, min(first + 256, m)):
-                lanes = packed[grams[j], word]
-                even += lanes & _LANES
-                odd += (lanes >> np.uint64(8)) & _LANES
-            for k in range(4):
-                at = word * 8 + 2 * k
-                shift = np.uint64(16 * k)
-                sums[at] += np.int32((even >> shift) & np.uint64(0xFFFF))
-                sums[at + 1] += np.int32((odd >> shift) & np.uint64(0xFFFF))
+    for first in range(0, m, 256):
+        even0 = odd0 = even1 = odd1 = np.uint64(0)
+        for j in range(first, min(first + 256, m)):  # one visit a bucket: each may miss the cache
+            lanes0, lanes1 = packed[grams[j], 0], packed[grams[j], 1]
+            even0 += lanes0 & _LANES
+            odd0 += (lanes0 >> np.uint64(8)) & _LANES
+            even1 += lanes1 & _LANES
+            odd1 += (lanes1 >> np.uint64(8)) & _LANES
+        for k in range(4):
+            shift = np.uint64(16 * k)
+            sums[2 * k] += np.int32((even0 >> shift) & _LANE)
+            sums[2 * k + 1] += np.int32((odd0 >> shift) & _LANE)
+            sums[8 + 2 * k] += np.int32((even1 >> shift) & _LANE)
+            sums[9 + 2 * k] += np.int32((odd1 >> shift) & _LANE)
 
 
 @njit(cache=True)
@@ -166,6 +169,7 @@ def _read(
 ) -> None:
     tokens = np.empty(MAX_TOKENS, np.uint64)
     stems = np.empty(MAX_TOKENS, np.uint64)
+    neighbours = np.empty(MAX_TOKENS, np.uint64)
     grams = np.empty(5 * MAX_TOKENS + 8, np.uint64)
     sums = np.zeros(_WORDS * 8, np.int32)
     for p in range(pieces.shape[0]):
@@ -174,7 +178,7 @@ def _read(
             continue
         start, stop = pieces[p].start, pieces[p].stop
         n = read_tokens(text, start, stop, tokens, stems)
-        m = ngrams(tokens, stems, n, grams)
+        m = ngrams(tokens, stems, n, neighbours, grams)
         _sum_weights(packed, grams, m, sums)
         norm = np.float32(1.0) / np.float32(np.sqrt(max(m, 1)))
         for k in range(N_INTENTS):
@@ -187,15 +191,11 @@ def _read(
         edges[a, 0], edges[a, 1] = first, last
         n_tokens[a] = n
         pairs = max(n - 1, 0)
-        if pairs <= SAMPLE:
-            for i in range(pairs):
-                sample[a, i] = combine(tokens[i], tokens[i + 1])
-            n_sample[a] = pairs
-        else:
-            for i in range(SAMPLE):
-                j = i if i < SAMPLE_HEAD else pairs - SAMPLE + i
-                sample[a, i] = combine(tokens[j], tokens[j + 1])
-            n_sample[a] = SAMPLE
+        kept = min(pairs, SAMPLE)
+        head = pairs if pairs <= SAMPLE else SAMPLE_HEAD
+        sample[a, :head] = neighbours[:head]
+        sample[a, head:kept] = neighbours[pairs - kept + head : pairs]
+        n_sample[a] = kept
         tag[a] = mandates_tag(text, start, min(stop, start + 4096))
 
 

@@ -58,15 +58,24 @@ def hash_pieces(text: NDArray[np.uint8], pieces: NDArray[np.void]) -> NDArray[np
 
 @njit(cache=True)
 def ngrams(
-    tokens: NDArray[np.uint64], stems: NDArray[np.uint64], n: int, out: NDArray[np.uint64]
+    tokens: NDArray[np.uint64],
+    stems: NDArray[np.uint64],
+    n: int,
+    pairs: NDArray[np.uint64],
+    out: NDArray[np.uint64],
 ) -> int:
     """N-gram hashes of a token sequence: words, stems, pairs and the opening words.
 
     Triples are added where one character is a token.
 
+    Args:
+        pairs: uint64, shape (>= n - 1,), receives the hashes of neighbouring tokens.
+
     Returns:
         How many were written to `out` (uint64, shape (>= 4 n + 6,)).
     """
+    for i in range(n - 1):
+        pairs[i] = combine(tokens[i], tokens[i + 1])
     m = 0
     for i in range(n):
         t = tokens[i]
@@ -76,10 +85,10 @@ def ngrams(
             out[m] = stems[i] ^ K2
             m += 1
         if i >= 1:
-            out[m] = combine(tokens[i - 1], t)
+            out[m] = pairs[i - 1]
             m += 1
         if i >= 2 and stems[i] == LONE:
-            out[m] = combine(combine(tokens[i - 2], tokens[i - 1]), t)
+            out[m] = combine(pairs[i - 2], t)
             m += 1
         if i < 3:
             out[m] = combine(np.uint64(i + 1), t)
@@ -125,19 +134,20 @@ def ngram_rows(
     """
     tokens = np.empty(MAX_TOKENS, np.uint64)
     stems = np.empty(MAX_TOKENS, np.uint64)
+    pairs = np.empty(MAX_TOKENS, np.uint64)
     grams = np.empty(5 * MAX_TOKENS + 8, np.uint64)
     indptr = np.zeros(pieces.shape[0] + 1, np.int64)
     total = 0
     for p in range(pieces.shape[0]):
         n = read_tokens(text, pieces[p].start, pieces[p].stop, tokens, stems)
-        total += ngrams(tokens, stems, n, grams)
+        total += ngrams(tokens, stems, n, pairs, grams)
         indptr[p + 1] = total
     indices = np.empty(total, np.int32)
     weights = np.empty(total, np.float32)
     at = 0
     for p in range(pieces.shape[0]):
         n = read_tokens(text, pieces[p].start, pieces[p].stop, tokens, stems)
-        m = ngrams(tokens, stems, n, grams)
+        m = ngrams(tokens, stems, n, pairs, grams)
         for j in range(m):
             indices[at] = np.int32(grams[j] % np.uint64(buckets))
             weights[at] = 1.0 / np.sqrt(m)

@@ -113,7 +113,7 @@ def tokenize(
     n = 0
     i = start
     while i < stop and n < tokens.shape[0]:
-        c = text[i]
+        c = text[np.uint64(i)]
         if c < 0xC2:
             if _LOWER[c] == 0:
                 i += 1
@@ -135,7 +135,7 @@ def tokenize(
         chars = 0
         digits = True
         while i < stop:
-            c = text[i]
+            c = text[np.uint64(i)]  # an index without a sign: numba need not look for negatives
             if c < 0xC2:
                 c = _LOWER[c]
                 if c == 0:

@@ -182,7 +182,8 @@ def test_ngrams(text: str) -> None:
     """The n-grams are the documented ones, as a multiset."""
     tokens, stems = read(text)
     out = np.zeros(4 * len(tokens) + 6, np.uint64)
-    m = ngrams(np.array(tokens, np.uint64), np.array(stems, np.uint64), len(tokens), out)
+    pairs = np.zeros(len(tokens), np.uint64)
+    m = ngrams(np.array(tokens, np.uint64), np.array(stems, np.uint64), len(tokens), pairs, out)
     assert sorted(out[:m].tolist()) == sorted(expected_ngrams(tokens, stems))
 
 
