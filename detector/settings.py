@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -83,7 +85,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     model_dir: Path = Field(default_factory=packaged_models)
@@ -144,6 +150,21 @@ class Settings(BaseSettings):
         return folder if folder.is_dir() else None
 
 
+class _Environment(EnvSettingsSource):
+    """The environment, in which STILLWATCH_KAFKA names the brokers and takes nothing else away.
+
+    Login and encryption that stand in the file, or under STILLWATCH_KAFKA__…, stay as they are.
+    """
+
+    def prepare_field_value(
+        self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
+    ) -> Any:
+        if field_name != "kafka" or not isinstance(value, str):
+            return super().prepare_field_value(field_name, field, value, value_is_complex)
+        rest = super().prepare_field_value(field_name, field, None, True)
+        return {**(rest or {}), "bootstrap": value}
+
+
 def load_settings(file: Path | None = None, **given: object) -> Settings:
     """Reads file and environment; `given` comes from the command line, None is "not given".
 
@@ -162,12 +183,14 @@ def load_settings(file: Path | None = None, **given: object) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            sources = (init_settings, env_settings)
+            sources = (init_settings, _Environment(settings_cls))
             if file is None:
                 return sources
             return (*sources, TomlConfigSettingsSource(settings_cls, toml_file=file))
 
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if isinstance(brokers := values.get("kafka"), str):
+        values["kafka"] = {"bootstrap": brokers}
     try:
         return _Filed(**values)
     except ValidationError as error:

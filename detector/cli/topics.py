@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from detector.cli.options import KafkaOption
 from detector.cli.stop import plain_errors
 from detector.settings import load_settings
 from streams.kafka_topics import TopicReport, create_topics
@@ -26,6 +27,7 @@ def topics() -> None:
 @app.command()
 def create(
     ctx: typer.Context,
+    kafka: KafkaOption = None,
     partitions: Annotated[
         int,
         typer.Option(
@@ -52,10 +54,10 @@ def create(
     Examples:
 
         stillwatch topics create --dry-run --why
-        STILLWATCH_KAFKA=kafka-1:9092 stillwatch topics create --partitions 24 --replication 3
+        stillwatch topics create --kafka kafka-1:9092 --partitions 24 --replication 3
     """
     with plain_errors():
-        settings = load_settings(ctx.obj)
+        settings = load_settings(ctx.obj, kafka=kafka)
         reports = create_topics(
             settings.kafka,
             topic_specs(settings.input_topic),
