@@ -8,7 +8,7 @@ from typing import Any
 
 from streams.kafka_greeting import greet
 from streams.kafka_oauth import token_provider
-from streams.kafka_secrets import secret
+from streams.kafka_secrets import hide_wire, secret
 from streams.kafka_settings import KafkaSettings
 from streams.kafka_tls import tls_context
 from streams.log import LogError, Unreachable
@@ -26,6 +26,7 @@ def connect_options(
     certificate or kind of listener are not as the settings say: kafka-python would leave its thread
     and sockets behind when it gives up.
     """
+    hide_wire()
     addresses = [part.strip() for part in settings.bootstrap.split(",") if part.strip()]
     context = tls_context(settings) if settings.tls else None
     sasl = _sasl_options(settings, context) if settings.sasl else {}

@@ -89,6 +89,7 @@ class EndpointTokens(AbstractTokenProvider):  # type: ignore[misc]  # untyped ba
             ) as answer:
                 return msgspec.json.decode(answer.read(_MOST_BYTES), type=_Answer)
         except urllib.error.HTTPError as error:
+            error.close()  # it is the answer, with its connection
             raise LogError(
                 f"the token endpoint {url} answers {error.code}; check kafka.oauth_client_id, "
                 "kafka.oauth_client_secret and kafka.oauth_scope"
