@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -70,6 +70,8 @@ class Settings(BaseSettings):
         kafka: how to reach Kafka; a table in the file; STILLWATCH_KAFKA=host:port, or
             STILLWATCH_KAFKA__BOOTSTRAP and so on, in the environment.
         input_topic: topic of the request logs.
+        rekey_from: topic of request logs that are not keyed by account (an OpenTelemetry
+            collector's, say); `stillwatch rekey` brings them to input_topic. None: there is none.
         group: consumer group of the workers; also begins their transactional ids.
         batch_records: records a worker takes into one transaction.
         database: SQLAlchemy URL of the alert feed's database.
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
 
     kafka: Annotated[KafkaSettings, NoDecode] = Field(default_factory=KafkaSettings)
     input_topic: Annotated[str, Field(min_length=1)] = "llm.requests"
+    rekey_from: Annotated[str, Field(min_length=1)] | None = None
     group: Annotated[str, Field(min_length=1)] = "stillwatch"
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 2000
     database: str = "sqlite:///build/stillwatch.db"
@@ -132,6 +135,13 @@ class Settings(BaseSettings):
     @classmethod
     def _bootstrap(cls, value: object) -> object:
         return {"bootstrap": value} if isinstance(value, str) else value
+
+    @field_validator("rekey_from")
+    @classmethod
+    def _another(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and value == info.data.get("input_topic"):
+            raise ValueError("must be another topic than input_topic")
+        return value
 
     @property
     def intake(self) -> IntakeSettings:

@@ -1,4 +1,4 @@
-"""`stillwatch topics`: makes the topics of a deployment."""
+"""`stillwatch topics`: makes the topics of a deployment, and tells who must be let in."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from detector.cli.acls import acls
 from detector.cli.options import KafkaOption
 from detector.cli.stop import plain_errors
 from detector.settings import load_settings
 from streams.kafka_topics import TopicReport, create_topics
 from streams.topics import topic_specs
 
-app = typer.Typer(no_args_is_help=True, help="Make the topics of a deployment.")
+app = typer.Typer(no_args_is_help=True, help="Topics of a deployment.")
 
 
 @app.callback()
 def topics() -> None:
-    """Make the topics of a deployment."""
+    """Make the topics of a deployment; print what each role must be allowed to do."""
+
+
+app.command()(acls)
 
 
 @app.command()
@@ -60,7 +64,7 @@ def create(
         settings = load_settings(ctx.obj, kafka=kafka)
         reports = create_topics(
             settings.kafka,
-            topic_specs(settings.input_topic),
+            topic_specs(settings.input_topic, settings.rekey_from),
             partitions=partitions,
             replication=replication,
             dry_run=dry_run,

@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
@@ -22,19 +21,19 @@ from detector.cli.options import (
     ModelDirOption,
     PolicyOption,
 )
+from detector.cli.starting import started
 from detector.cli.stop import FENCED, plain_errors
 from detector.cli.stopping import stopping
 from detector.metrics import WorkerMetrics
 from detector.partition import PartitionSettings
 from detector.pipeline import Models, Pipeline, load_models
 from detector.policy import load_policy, parse_policy
-from detector.retries import FIRST_WAIT_S, LONGEST_WAIT_S
 from detector.settings import Settings, load_settings
 from detector.switches import ModelShelf
 from detector.worker import Worker
 from detector.worker_settings import WorkerSettings
 from streams.kafka_log import log_from
-from streams.log import Fenced, Log, Unreachable
+from streams.log import Fenced, Log
 
 log = structlog.get_logger()
 
@@ -107,7 +106,7 @@ def worker(
             if metrics_port is not None:
                 start_http_server(metrics_port, registry=registry)
             metrics = WorkerMetrics(registry)
-            made = _start(
+            made = started(
                 partial(make_worker, link, settings, models, metrics, stop, name),
                 settings.kafka.start_limit_s,
                 stop,
@@ -121,27 +120,6 @@ def worker(
                     raise typer.Exit(FENCED) from error
             link.close()
         log.info("worker stopped", member=name)
-
-
-def _start(make: Callable[[], Worker], limit_s: float, stop: threading.Event) -> Worker | None:
-    """A worker, once Kafka answers; None when told to stop before that.
-
-    Raises Unreachable when it does not answer within `limit_s`.
-    """
-    give_up_s = time.monotonic() + limit_s
-    wait_s = FIRST_WAIT_S
-    while not stop.is_set():
-        try:
-            return make()
-        except Unreachable as error:
-            if stop.is_set():
-                break
-            if time.monotonic() + wait_s >= give_up_s:
-                raise
-            log.warning(f"trying again in {wait_s:.1f} s: {error}")
-        stop.wait(wait_s)
-        wait_s = min(2.0 * wait_s, LONGEST_WAIT_S)
-    return None
 
 
 def make_worker(
