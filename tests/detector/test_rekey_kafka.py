@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from detector.rekey_role import RekeyRole
 from streams.kafka_log import KafkaLog
 from streams.kafka_producer import KafkaLogProducer
 from streams.kafka_settings import KafkaSettings
-from streams.log import Log, TopicPartition
+from streams.log import Log, OutputRecord, TopicPartition
 from tests.detector.rekey_rig import (
     SOURCE,
     TARGET,
@@ -45,7 +45,7 @@ AFTER_SEND, AFTER_OFFSETS = 2, 3
 
 @pytest.fixture
 def kafka_log(kafka_broker: KafkaBroker) -> Iterator[RenamedLog]:
-    """Topics with names of this test's own, and the exports in the source."""
+    """Topics with names of this test's own."""
     backend = KafkaBackend(kafka_broker.bootstrap, **QUICK)
     prefix = backend.name("rekey") + "."
     topics = {
@@ -53,21 +53,29 @@ def kafka_log(kafka_broker: KafkaBroker) -> Iterator[RenamedLog]:
         for name, count in ((SOURCE, 3), (TARGET, 4), (DEAD_LETTERS, 4))
     }
     backend.admin.create_topics(topics, wait_for_metadata=True)
-    log = RenamedLog(backend.log, prefix)
-    producer = log.producer()
-    producer.send(exports(N))
-    producer.close()
-    yield log
+    yield RenamedLog(backend.log, prefix)
     backend.close()
 
 
+def send(log: Log, records: Sequence[OutputRecord]) -> None:
+    """Writes to the source."""
+    producer = log.producer()
+    producer.send(records)
+    producer.close()
+
+
 def drain(*roles: RekeyRole, log: Log) -> None:
-    """Turns the roles until together they have committed all of the source."""
+    """Turns the roles until together they have committed all of the source, and readers see it.
+
+    A broker answers a commit before its markers stand in every partition.
+    """
     want = {TopicPartition(SOURCE, number): end for number, end in ends(log, SOURCE).items()}
     give_up_s = time.monotonic() + LIMIT_S
     while {at: end for role in roles for at, end in role._consumer.committed().items()} != want:
         for role in roles:
             role.turn()
+        assert time.monotonic() < give_up_s
+    while set(written(log)) != set(wanted(N)) or len(refused(log)) < n_refused(N):
         assert time.monotonic() < give_up_s
 
 
@@ -98,6 +106,7 @@ def test_killed_between_send_and_commit(
     """SIGKILL with records sent, or offsets too, and nothing committed. One of its name, or another
     member, takes over: each record is written once to readers of committed records, each dead
     letter too."""
+    send(kafka_log, exports(N))
     context = multiprocessing.get_context("spawn")
     process = context.Process(
         target=killed_in_its_second_transaction,
@@ -116,15 +125,19 @@ def test_killed_between_send_and_commit(
 
 
 def test_members_share_and_take_over(kafka_log: RenamedLog) -> None:
-    """Two members that turn in turn, one joins while the other works and leaves before the end:
-    with every rebalance in between, each record is written once, with its time."""
+    """Two members that turn in turn; one joins while the other works, the other leaves before the
+    end: with every rebalance in between, each record is written once, with its time."""
+    send(kafka_log, exports(N)[:60])
     first = new_role(kafka_log, size=7, member="first")
-    done = 0
     give_up_s = time.monotonic() + LIMIT_S
-    while not done:
-        done = first.turn()
+    while not first.turn():
         assert time.monotonic() < give_up_s
     second = new_role(kafka_log, size=7, member="second")
+    while not second._consumer.assignment():
+        first.turn()
+        second.turn()
+        assert time.monotonic() < give_up_s
+    send(kafka_log, exports(N)[60:])
     while not second.turn():
         first.turn()
         assert time.monotonic() < give_up_s
@@ -160,9 +173,7 @@ def test_a_rekey_process(kafka_broker: KafkaBroker) -> None:
     assert "stillwatch topics create" in refused_start.stderr
     made = run("topics", "create", "--partitions", "2", "--replication", "1")
     assert made.returncode == 0, made.stderr
-    producer = backend.log.producer()
-    producer.send(exports(40, source))
-    producer.close()
+    send(backend.log, exports(40, source))
     process = subprocess.Popen(
         [*command, "rekey"], env=environment, stderr=subprocess.PIPE, text=True
     )
