@@ -52,6 +52,7 @@ def test_account_paths_from_the_environment(
         ("nonsense = 1\n", "nonsense"),
         ("bad_ratio_cap = 2.0\n", "bad_ratio_cap"),
         ("account_from = 5\n", "account_from"),
+        ('input_topic = "a"\nrekey_from = "a"\n', "rekey_from"),
         ("not toml", "settings"),
     ],
 )

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.errors import SaslAuthenticationFailedError
 
+from streams.kafka_errors import log_error
 from streams.kafka_log import KafkaLog
 from streams.kafka_settings import KafkaSettings
 from streams.kafka_topics import create_topics
@@ -300,6 +302,14 @@ def test_who_may_not_is_told_what_to_grant(secure: SecureKafka) -> None:
             attempt()
         assert "`stillwatch topics acls`" in str(caught.value)
     log.close()
+
+
+def test_settings_alone_name_what_to_renew() -> None:
+    """A login that was good when the client connected and no longer is: the secret to renew."""
+    told = log_error(SaslAuthenticationFailedError("token expired"), "reading", "kafka:1")
+    assert type(told) is LogError
+    assert "kafka.sasl_password" in str(told)
+    assert "kafka.oauth_token_file" in str(told)
 
 
 @pytest.mark.parametrize(
