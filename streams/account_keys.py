@@ -17,13 +17,21 @@ from streams.errors import MalformedRecord
 from streams.formats.documents import documents_in
 from streams.formats.format import Context
 from streams.formats.span_join import JoinState
-from streams.intake import Intake, IntakeSettings, IntakeState
+from streams.intake import READER_FAILED, Intake, IntakeSettings, IntakeState
 from streams.json_bytes import decode_json
 from streams.otel_accounts import OtelAccounts
 from streams.privacy import Privacy
 from streams.record import MAX_NAME_CHARS, ApiRequest
 
 _OTEL = "otel"
+_UNFORESEEN = (
+    TypeError,
+    AttributeError,
+    LookupError,
+    ValueError,
+    ArithmeticError,
+    msgspec.MsgspecError,
+)
 _NOTHING_SEEN = IntakeState(was_native=False, joins=JoinState([], [], [], []))
 
 
@@ -63,6 +71,15 @@ class AccountKeys:
         Raises MalformedRecord (UnknownFormat): it cannot be read, or tells of requests and of no
         account.
         """
+        try:
+            return self._keyed(value, record_time_s)
+        except RecursionError:
+            raise MalformedRecord("", "JSON of reasonable depth", "deep nesting") from None
+        except _UNFORESEEN as error:
+            # as in intake: a shape that no reader foresaw is a dead letter, not the end of the role
+            raise MalformedRecord("", READER_FAILED, type(error).__name__) from error
+
+    def _keyed(self, value: bytes, record_time_s: float | None) -> Keyed:
         name, requests = self._read(value, record_time_s)
         accounts = _accounts(requests)
         spans = None

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.account_keys import AccountKeys, Keyed
 from streams.errors import MalformedRecord, UnknownFormat
@@ -224,3 +226,112 @@ def test_what_cannot_be_read_is_malformed(value: bytes) -> None:
     with pytest.raises(MalformedRecord) as caught:
         keyed(value)
     assert isinstance(caught.value, UnknownFormat) == (value == b'{"a": 1}')
+
+
+@st.composite
+def exports(draw: st.DrawFn) -> dict[str, Any]:
+    """Exports of up to eight spans in up to three traces, of up to three accounts, some nested."""
+    made: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 8))):
+        parent = draw(st.sampled_from(["", *(s["spanId"] for s in made)]))
+        start_s = 1790000000.0 + draw(st.integers(0, 90))
+        made.append(
+            call(
+                draw(st.integers(1, 3)) if draw(st.booleans()) else 100 + number,
+                draw(st.sampled_from([None, "a", "b", "c"])),
+                trace(draw(st.integers(1, 3))),
+                parent=parent,
+                start_s=start_s,
+                end_s=start_s + draw(st.integers(0, 60)),
+            )
+        )
+        if draw(st.booleans()):
+            made[-1]["attributes"] += pairs({"gen_ai.response.id": draw(st.sampled_from("xyz"))})
+    cut = draw(st.integers(0, len(made)))
+    whole = spans(*made[:cut])
+    whole["resourceSpans"] += spans(*made[cut:])["resourceSpans"]
+    return whole
+
+
+def leaves(value: bytes) -> list[str]:
+    """Each span as text."""
+    return sorted(
+        json.dumps(one, sort_keys=True)
+        for resource in json.loads(value)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for one in scope["spans"]
+    )
+
+
+@given(exports())
+def test_any_export_is_keyed_without_changing_what_is_read(whole: dict[str, Any]) -> None:
+    """Whatever hangs together how: no span is lost or told twice, no trace is cut, and the parts
+    give the requests of the whole, unless it is keyed as it is and counted."""
+    raw = json.dumps(whole).encode()
+    wanted = Intake(IntakeSettings(hmac_key=KEY)).read(raw, record_time_s=1.8e9)
+    if all(request.account is None for request in wanted):
+        with pytest.raises(MalformedRecord, match="account_from"):
+            keyed(raw)
+        return
+    found = keyed(raw)
+    if found.mixed or len(found.parts) == 1:
+        assert [part.value for part in found.parts] == [raw]
+        assert found.parts[0].account in {request.account for request in wanted}
+        return
+    homes: dict[str, set[str]] = {}
+    told: list[str] = []
+    for part in found.parts:
+        told += leaves(part.value)
+        for one in leaves(part.value):
+            homes.setdefault(json.loads(one)["traceId"], set()).add(part.account)
+    assert sorted(told) == leaves(raw)
+    assert all(len(accounts) == 1 for accounts in homes.values())
+    accounts = [str(account) for part in read(found) for account in part]
+    assert sorted(accounts) == sorted(str(request.account) for request in wanted)
+
+
+DAMAGED = [*(entry.example for entry in FORMATS), json.dumps(spans(call(1, "a"))).encode()]
+
+
+@given(
+    st.sampled_from(DAMAGED),
+    st.lists(st.tuples(st.integers(0, 5000), st.binary(max_size=3)), max_size=6),
+)
+def test_any_bytes_are_keyed_or_malformed(example: bytes, edits: list[tuple[int, bytes]]) -> None:
+    """Examples of every format, damaged anywhere: no other error, which would stop the role."""
+    raw = bytearray(example)
+    for at, new in edits:
+        place = at % (len(raw) + 1)
+        raw[place : place + 1] = new
+    keyed_or_malformed(bytes(raw))
+
+
+def keyed_or_malformed(value: object) -> None:
+    """Keys what can be; any other error than MalformedRecord comes through."""
+    try:
+        found = keyed(value)
+    except MalformedRecord:
+        return
+    assert all(part.account for part in found.parts)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            ["resourceSpans", "scopeSpans", "spans", "resourceLogs", "scopeLogs", "logRecords",
+             "attributes", "key", "value", "stringValue", "traceId", "spanId", "name", "body",
+             "resource", "gen_ai.request.model", "gen_ai.response.id", "user.id", "event.name"]
+        ),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=25,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["resourceSpans", "resourceLogs", "spans"]), _JSON))
+def test_any_shape_of_an_export_is_keyed_or_malformed(obj: dict[str, Any]) -> None:
+    """OTLP's names around anything at all."""
+    keyed_or_malformed(obj)
