@@ -16,7 +16,10 @@ CLIENT = "stillwatch"
 
 
 class TokenServer:
-    """Runs in a thread while it is entered. `url` is the endpoint, `asked` counts its answers."""
+    """Runs in a thread while it is entered. `url` is the endpoint, `asked` counts requests.
+
+    Beside it, at /moved, is one that sends the client there.
+    """
 
     def __init__(self, folder: Path, token: Callable[[], str], secret: str) -> None:
         """`folder` holds broker.pem and broker.key; `secret` is the one client's."""
@@ -30,6 +33,12 @@ class TokenServer:
                 length = int(self.headers["Content-Length"])
                 form = urllib.parse.parse_qs(self.rfile.read(length).decode())
                 server.asked += 1
+                if self.path == "/moved":
+                    self.send_response(302)
+                    self.send_header("Location", server.url)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 good = (
                     self.headers["Authorization"] == basic
                     and form.get("grant_type") == ["client_credentials"]
@@ -41,6 +50,10 @@ class TokenServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                server.asked += 1
+                self.send_error(405)
 
             def log_message(self, *_: object) -> None:
                 """Nothing: the test's output is not for it."""

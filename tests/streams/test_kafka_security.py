@@ -190,6 +190,21 @@ def test_an_endpoint_that_gives_no_token(secure: SecureKafka, tokens: TokenServe
     assert "kafka.oauth_token_url" in told
 
 
+def test_the_client_secret_goes_to_the_endpoint_alone(
+    secure: SecureKafka, tokens: TokenServer
+) -> None:
+    """An endpoint that sends elsewhere is not followed: the secret would go along. And whatever
+    brokers are called, the endpoint's certificate must name its host."""
+    before = tokens.asked
+    told = refusal(oauth(secure, tokens, oauth_token_url=tokens.url.replace("/token", "/moved")))
+    assert "answers 302" in told
+    assert tokens.asked == before + 1
+    elsewhere = tokens.url.replace("127.0.0.1", "localhost")
+    values = oauth(secure, tokens, oauth_token_url=elsewhere, tls_check_hostname=False)
+    assert "gives no token" in refusal(values)
+    assert tokens.asked == before + 1
+
+
 def test_a_mechanism_that_the_broker_does_not_take(secure: SecureKafka) -> None:
     """Those that it takes are named."""
     values = secure.settings("admin", "OAUTHBEARER", bootstrap=secure.sasl_plain, tls_ca=None)
