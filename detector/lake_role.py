@@ -23,6 +23,7 @@ import structlog
 from numpy.typing import NDArray
 
 from detector.duplicates import RecentIds
+from detector.group_names import lake_group
 from detector.lake_files import LakeError, LakeFiles
 from detector.lake_ranges import OffsetRange, settle, writer_tag
 from detector.lake_records import read_alert, read_score
@@ -64,7 +65,7 @@ class LakeRoleSettings:
     @property
     def lake_group(self) -> str:
         """The consumer group of this role."""
-        return f"{self.group}-lake"
+        return lake_group(self.group)
 
 
 @dataclass(slots=True)

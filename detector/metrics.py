@@ -1,4 +1,4 @@
-"""Every metric of the worker and of the lake role: its name, its labels and what it means.
+"""Every metric of worker, rekeyer and lake role: its name, its labels and what it means.
 
 Counters rise when a batch is committed, never before, and never during a silent replay: over all
 workers and restarts they count each record once (a worker that dies takes its own counts with it).
@@ -7,11 +7,13 @@ workers and restarts they count each record once (a worker that dies takes its o
 from __future__ import annotations
 
 from collections import Counter as CountOf
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from detector.outputs import Outputs
 from detector.pipeline import Models
+from streams.deadletters import DeadLetter
 from streams.log import TopicPartition
 
 _BATCH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -167,3 +169,65 @@ class LakeMetrics:
         for metric in (self._lag, self._written):
             metric.labels(at.topic, str(at.partition))  # `remove` wants it to be there
             metric.remove(at.topic, str(at.partition))
+
+
+class RekeyMetrics:
+    """The metrics of one rekeyer in a registry that is handed down.
+
+    Counters rise when a transaction is committed, never before.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(f"stillwatch_rekey_{name}", meaning, labels, registry=registry)
+
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(f"stillwatch_rekey_{name}", meaning, labels, registry=registry)
+
+        self._counts = {
+            "records": counter("records", "Records of the topic without keys that were handled."),
+            "written": counter("written", "Records written to the input topic."),
+            "cut": counter("cut", "Records of several accounts, cut into one for each."),
+            "mixed": counter("mixed", "Records of several accounts that cannot be cut: keyed by the"
+                             " first."),
+            "empty": counter("empty", "Records that tell of no request: not written."),
+        }  # fmt: skip
+        self._dead_letters = counter(
+            "dead_letters", "Records without a readable account, by kind of error.", "kind"
+        )
+        self.lost = counter("records_lost", "Records that the topic dropped before they were read.")
+        self.rejoins = counter(
+            "rejoins", "New starts within the process, by what they were for.", "reason"
+        )
+        self.held = counter(
+            "commits_held",
+            "Transactions that a rebalance refused; the same was sent again after it.",
+        )
+        self.connected = gauge(
+            "log_connected", "1 while turns go well, 0 while Kafka is being tried again."
+        )
+        self.stuck = gauge(
+            "partitions_stuck",
+            "Partitions that have records and are not read; a new consumer is made for them.",
+        )
+        self.batch_seconds = Histogram(
+            "stillwatch_rekey_batch_seconds",
+            "Seconds from a poll's records to their commit.",
+            registry=registry,
+            buckets=_BATCH_SECONDS,
+        )
+        self.partitions = gauge("partitions", "Partitions owned by this rekeyer.")
+        self.lag = gauge("lag_records", "Records behind the end of the partition.", "partition")
+
+    def committed(self, counts: Mapping[str, int], dead_letters: Sequence[DeadLetter]) -> None:
+        """Counts what one transaction did with a partition's records."""
+        for name, metric in self._counts.items():
+            if count := counts.get(name, 0):
+                metric.inc(count)
+        for kind, count in CountOf(letter.kind for letter in dead_letters).items():
+            self._dead_letters.labels(kind).inc(count)
+
+    def forget(self, partition: int) -> None:
+        """Takes a partition that is no longer ours off the gauge."""
+        self.lag.labels(str(partition))  # `remove` wants it to be there
+        self.lag.remove(str(partition))

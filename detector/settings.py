@@ -11,9 +11,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -68,6 +70,8 @@ class Settings(BaseSettings):
         kafka: how to reach Kafka; a table in the file; STILLWATCH_KAFKA=host:port, or
             STILLWATCH_KAFKA__BOOTSTRAP and so on, in the environment.
         input_topic: topic of the request logs.
+        rekey_from: topic of request logs that are not keyed by account (an OpenTelemetry
+            collector's, say); `stillwatch rekey` brings them to input_topic. None: there is none.
         group: consumer group of the workers; also begins their transactional ids.
         batch_records: records a worker takes into one transaction.
         database: SQLAlchemy URL of the alert feed's database.
@@ -83,7 +87,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     model_dir: Path = Field(default_factory=packaged_models)
@@ -100,6 +108,7 @@ class Settings(BaseSettings):
 
     kafka: Annotated[KafkaSettings, NoDecode] = Field(default_factory=KafkaSettings)
     input_topic: Annotated[str, Field(min_length=1)] = "llm.requests"
+    rekey_from: Annotated[str, Field(min_length=1)] | None = None
     group: Annotated[str, Field(min_length=1)] = "stillwatch"
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 2000
     database: str = "sqlite:///build/stillwatch.db"
@@ -127,6 +136,13 @@ class Settings(BaseSettings):
     def _bootstrap(cls, value: object) -> object:
         return {"bootstrap": value} if isinstance(value, str) else value
 
+    @field_validator("rekey_from")
+    @classmethod
+    def _another(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and value == info.data.get("input_topic"):
+            raise ValueError("must be another topic than input_topic")
+        return value
+
     @property
     def intake(self) -> IntakeSettings:
         """How records are read."""
@@ -142,6 +158,21 @@ class Settings(BaseSettings):
         """The folder of released prompts, or None where there is none."""
         folder = self.data / "data"
         return folder if folder.is_dir() else None
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, in which STILLWATCH_KAFKA names the brokers and takes nothing else away.
+
+    Login and encryption that stand in the file, or under STILLWATCH_KAFKA__…, stay as they are.
+    """
+
+    def prepare_field_value(
+        self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
+    ) -> Any:
+        if field_name != "kafka" or not isinstance(value, str):
+            return super().prepare_field_value(field_name, field, value, value_is_complex)
+        rest = super().prepare_field_value(field_name, field, None, True)
+        return {**(rest or {}), "bootstrap": value}
 
 
 def load_settings(file: Path | None = None, **given: object) -> Settings:
@@ -162,12 +193,14 @@ def load_settings(file: Path | None = None, **given: object) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            sources = (init_settings, env_settings)
+            sources = (init_settings, _Environment(settings_cls))
             if file is None:
                 return sources
             return (*sources, TomlConfigSettingsSource(settings_cls, toml_file=file))
 
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if isinstance(brokers := values.get("kafka"), str):
+        values["kafka"] = {"bootstrap": brokers}
     try:
         return _Filed(**values)
     except ValidationError as error:

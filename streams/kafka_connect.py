@@ -8,7 +8,7 @@ from typing import Any
 
 from streams.kafka_greeting import greet
 from streams.kafka_oauth import token_provider
-from streams.kafka_secrets import secret
+from streams.kafka_secrets import hide_wire, secret
 from streams.kafka_settings import KafkaSettings
 from streams.kafka_tls import tls_context
 from streams.log import LogError, Unreachable
@@ -26,9 +26,10 @@ def connect_options(
     certificate or kind of listener are not as the settings say: kafka-python would leave its thread
     and sockets behind when it gives up.
     """
+    hide_wire()
     addresses = [part.strip() for part in settings.bootstrap.split(",") if part.strip()]
     context = tls_context(settings) if settings.tls else None
-    sasl = _sasl_options(settings, context) if settings.sasl else {}
+    sasl = _sasl_options(settings) if settings.sasl else {}
     _await_any(addresses, context, sasl, connect_timeout_s)
     return {
         "bootstrap_servers": addresses,
@@ -40,12 +41,12 @@ def connect_options(
     }
 
 
-def _sasl_options(settings: KafkaSettings, context: ssl.SSLContext | None) -> dict[str, Any]:
+def _sasl_options(settings: KafkaSettings) -> dict[str, Any]:
     options: dict[str, Any] = {"sasl_mechanism": settings.sasl_mechanism}
     if settings.sasl_mechanism == "OAUTHBEARER":
-        options["sasl_oauth_token_provider"] = token_provider(
-            settings, tls_context(settings) if context is None else context
-        )
+        # What brokers are called is no reason to send a secret to another host.
+        strict = settings.model_copy(update={"tls_check_hostname": True})
+        options["sasl_oauth_token_provider"] = token_provider(settings, tls_context(strict))
     else:
         options["sasl_plain_username"] = settings.sasl_username
         options["sasl_plain_password"] = secret(

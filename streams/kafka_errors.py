@@ -81,9 +81,17 @@ def log_error(
         return OffsetOutOfRange(
             f"{doing}: the log lost records that were read ({why})", topic=topic
         )
+    if isinstance(error, errors.SaslAuthenticationFailedError):
+        # The greeting went well once: what is new since then is the secret, or the broker's list.
+        return LogError(
+            f"{doing}: Kafka at {bootstrap} refuses the login ({why}); renew kafka.sasl_password "
+            "or kafka.oauth_token_file (or _url), or the file that holds it",
+            topic=topic,
+        )
     if isinstance(error, errors.AuthorizationError):
         return LogError(
-            f"{doing}: Kafka at {bootstrap} does not allow it ({why}); grant it to this client",
+            f"{doing}: Kafka at {bootstrap} does not allow it ({why}); grant it: "
+            "`stillwatch topics acls` prints what each role needs",
             topic=topic,
         )
     if isinstance(error, _SILENT):

@@ -34,6 +34,13 @@ class _Answer(msgspec.Struct):
     expires_in: float = _LIFE_S
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Lets an answer that sends elsewhere stand as the error that it is here."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Nothing is to be asked instead."""
+
+
 class FileTokens(AbstractTokenProvider):  # type: ignore[misc]  # untyped base
     """The token that stands in a file now; somebody else renews it there."""
 
@@ -78,20 +85,23 @@ class EndpointTokens(AbstractTokenProvider):  # type: ignore[misc]  # untyped ba
         quoted = [urllib.parse.quote(part, safe="") for part in (settings.oauth_client_id or "",
                                                                  password)]  # fmt: skip
         basic = base64.b64encode(":".join(quoted).encode()).decode()
+        # Not redirected: the secret would go along, wherever to.
+        opener = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=self._tls), _NoRedirect()
+        )
         request = urllib.request.Request(  # noqa: S310 - the settings take https:// alone
             url,
             urllib.parse.urlencode(form).encode(),
             {"Authorization": f"Basic {basic}", "Accept": "application/json"},
         )
         try:
-            with urllib.request.urlopen(  # noqa: S310
-                request, timeout=_TIMEOUT_S, context=self._tls
-            ) as answer:
+            with opener.open(request, timeout=_TIMEOUT_S) as answer:
                 return msgspec.json.decode(answer.read(_MOST_BYTES), type=_Answer)
         except urllib.error.HTTPError as error:
+            error.close()  # it is the answer, with its connection
             raise LogError(
-                f"the token endpoint {url} answers {error.code}; check kafka.oauth_client_id, "
-                "kafka.oauth_client_secret and kafka.oauth_scope"
+                f"the token endpoint {url} answers {error.code}; check kafka.oauth_token_url, "
+                "kafka.oauth_client_id, kafka.oauth_client_secret and kafka.oauth_scope"
             ) from error
         except (OSError, msgspec.MsgspecError) as error:
             raise LogError(

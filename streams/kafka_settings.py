@@ -46,7 +46,8 @@ class KafkaSettings(BaseModel):
         tls_check_hostname: a broker's certificate must name the host that was connected to.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # An error must not show what was given: it may be a secret.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     bootstrap: str = "127.0.0.1:9092"
     session_timeout_s: float = Field(default=45.0, gt=0)

@@ -106,6 +106,8 @@ def _differences(
 ) -> tuple[Difference, ...]:
     resource = ConfigResource(ConfigResourceType.TOPIC, spec.name, dict.fromkeys(spec.configs))
     described = admin.describe_configs([resource], config_filter="all")["topic"][spec.name]
+    if spec.configs and not described:  # kafka-python leaves out what it may not see
+        raise errors.TopicAuthorizationFailedError(f"DescribeConfigs of {spec.name}")
     differences = [
         Difference(name, described[name]["value"], advised)
         for name, advised in spec.configs.items()

@@ -38,21 +38,47 @@ _ANY_TIME = {
 }
 
 
-def topic_specs(input_topic: str = "llm.requests") -> tuple[TopicSpec, ...]:
-    """Every topic, the input first."""
+_BROKERS_TIME = (
+    "Times are the broker's: a client with a wrong clock can then neither push ours ahead nor have "
+    "its records dropped early"
+)
+_WEEK = {
+    "cleanup.policy": "delete",
+    "retention.ms": str(7 * _DAY_MS),
+    "max.message.bytes": str(MAX_INPUT_BYTES),
+}
+
+
+def topic_specs(
+    input_topic: str = "llm.requests", rekey_from: str | None = None
+) -> tuple[TopicSpec, ...]:
+    """Every topic, the input first. `rekey_from`: the topic that `stillwatch rekey` reads."""
+    return (*_requests(input_topic, rekey_from), *_outputs())
+
+
+def _requests(input_topic: str, rekey_from: str | None) -> tuple[TopicSpec, ...]:
+    why = "request logs; kept for a week so that workers can rebuild their state by replay. "
+    if rekey_from is None:
+        timed = _WEEK | {"message.timestamp.type": "LogAppendTime"}
+        return (TopicSpec(input_topic, why + _BROKERS_TIME, timed),)
     return (
         TopicSpec(
             input_topic,
-            "request logs; kept for a week so that workers can rebuild their state by replay. "
-            "Times are the broker's: a client with a wrong clock can then neither push ours ahead "
-            "nor have its records dropped early",
-            {
-                "cleanup.policy": "delete",
-                "retention.ms": str(7 * _DAY_MS),
-                "max.message.bytes": str(MAX_INPUT_BYTES),
-                "message.timestamp.type": "LogAppendTime",
-            },
+            why + "Times are the writer's: `stillwatch rekey` keeps those of the topic that it "
+            "reads, which are the broker's",
+            _WEEK | {"message.timestamp.type": "CreateTime"},
         ),
+        TopicSpec(
+            rekey_from,
+            "request logs that are not keyed by account, for `stillwatch rekey`; kept for a week, "
+            "longer than it may be down. " + _BROKERS_TIME,
+            _WEEK | {"message.timestamp.type": "LogAppendTime"},
+        ),
+    )
+
+
+def _outputs() -> tuple[TopicSpec, ...]:
+    return (
         TopicSpec(
             "stillwatch.verdicts",
             "the verdict in force for each key, for ever: readers build their table from the "

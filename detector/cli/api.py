@@ -13,6 +13,7 @@ import typer
 from detector.api.serving import listen, serve
 from detector.api.wiring import build_service
 from detector.benign_range import load_benign_range
+from detector.cli.options import KafkaOption
 from detector.cli.stop import plain_errors
 from detector.errors import DetectorError
 from detector.key_ring import KeyRing, read_keys
@@ -43,10 +44,7 @@ def api(
         Path | None,
         typer.Option(help="Keys file (TOML).", show_default="the setting keys"),
     ] = None,
-    kafka: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Kafka broker.", show_default="the setting kafka"),
-    ] = None,
+    kafka: KafkaOption = None,
     database: Annotated[
         str | None,
         typer.Option(help="SQLAlchemy URL of the alert feed.", show_default="the setting database"),

@@ -74,15 +74,17 @@ def who(by: str | None) -> str:
 
 
 def send_switch(
-    settings_file: Path | None, make: Callable[[Settings, float], SwitchRecord]
+    settings_file: Path | None,
+    make: Callable[[Settings, float], SwitchRecord],
+    kafka: str | None = None,
 ) -> None:
     """Makes a switch from the settings and the time, and writes it to the control topic.
 
-    Any of our errors ends the command with one sentence.
+    `kafka` as the option of that name. Any of our errors ends the command with one sentence.
     """
     now_s = time.time()
     with plain_errors():
-        settings = load_settings(settings_file)
+        settings = load_settings(settings_file, kafka=kafka)
         record = switch_record(make(settings, now_s), now_s)
         log = log_from(settings.kafka)
         producer = log.producer()

@@ -17,8 +17,8 @@ from detector.cli.demo_view import DemoView
 from detector.cli.options import CalibrationOption, ModelDirOption, PolicyOption
 from detector.cli.program import program
 from detector.cli.stop import plain_errors, writing
+from detector.cli.stopping import stopping
 from detector.cli.versions import versions_of
-from detector.cli.worker import stopping
 from detector.lake import Lake, clear_lake
 from detector.pipeline import load_models
 from detector.policy import load_policy

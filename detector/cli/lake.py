@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Annotated
 
 import typer
 from prometheus_client import CollectorRegistry, start_http_server
 
+from detector.cli.options import KafkaOption
 from detector.cli.stop import plain_errors
+from detector.cli.stopping import stopping
 from detector.lake_files import LakeFiles
 from detector.lake_role import LakeRole, LakeRoleSettings
 from detector.metrics import LakeMetrics
@@ -33,10 +32,7 @@ def lake(
             "--lake", metavar="URL", help="Folder or URL.", show_default="the setting lake"
         ),
     ] = None,
-    kafka: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Kafka broker.", show_default="the setting kafka"),
-    ] = None,
+    kafka: KafkaOption = None,
     flush_rows: Annotated[
         int, typer.Option(min=1, help="Rows held at which files are written.")
     ] = _DEFAULTS.flush_rows,
@@ -107,18 +103,3 @@ def lake_url(given: str | None, settings: Settings) -> str:
     if settings.lake is None:
         raise SettingsError("lake", "is not set; name a folder or URL with --lake")
     return str(settings.lake)
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set."""
-    stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda _number, _frame: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

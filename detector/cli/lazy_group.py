@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, str]] = {
     "worker": "worker:worker",
     "api": "api:api",
     "lake": "lake:lake",
+    "rekey": "rekey:rekey",
     "topics": "topics:app",
     "keys": "keys:app",
     "db": "db:app",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from detector.cli.control_options import ByOption, send_switch, who
-from detector.cli.options import CalibrationOption
+from detector.cli.options import CalibrationOption, KafkaOption
 from detector.cli.stop import plain_errors
 from detector.control import ModelSwitch, SwitchRecord
 from detector.pipeline import load_models
@@ -30,6 +30,7 @@ def apply(
     ],
     reason: Annotated[str, typer.Option(help="Why; kept for the audit.")] = "",
     by: ByOption = None,
+    kafka: KafkaOption = None,
     calibration: CalibrationOption = None,
 ) -> None:
     """Checks a folder of models and switches every worker to it.
@@ -54,4 +55,4 @@ def apply(
         )
 
     with plain_errors():
-        send_switch(ctx.obj, make)
+        send_switch(ctx.obj, make, kafka)

@@ -7,6 +7,14 @@ from typing import Annotated
 
 import typer
 
+KafkaOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Kafka brokers, separated by commas; the other settings of the link stay.",
+        show_default="the setting kafka",
+    ),
+]
 FormatOption = Annotated[
     str | None,
     typer.Option("--format", help="Name of the log format.", show_default="found by its marks"),

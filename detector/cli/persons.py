@@ -17,6 +17,7 @@ from detector.cli.control_options import (
     send_switch,
     who,
 )
+from detector.cli.options import KafkaOption
 from detector.cli.stop import plain_errors
 from detector.control import Allow, Confirm, Disallow, SwitchRecord, Undo
 from detector.settings import Settings
@@ -38,6 +39,7 @@ def allow(
     tenant: TenantOption = None,
     remove: Annotated[bool, typer.Option("--remove", help="End the entry early.")] = False,
     by: ByOption = None,
+    kafka: KafkaOption = None,
 ) -> None:
     """Says that an account is not to be judged: its verdicts are lifted, and none is given.
 
@@ -67,7 +69,7 @@ def allow(
         return Allow(by=who(by), reason=reason, entry=entry)
 
     with plain_errors():
-        send_switch(ctx.obj, make)
+        send_switch(ctx.obj, make, kafka)
 
 
 def undo(
@@ -80,6 +82,7 @@ def undo(
     scope: ScopeOption = "account",
     tenant: TenantOption = None,
     by: ByOption = None,
+    kafka: KafkaOption = None,
 ) -> None:
     """Lifts the verdicts on an account, its keys and its users, and keeps them lifted.
 
@@ -99,7 +102,7 @@ def undo(
         )
 
     with plain_errors():
-        send_switch(ctx.obj, make)
+        send_switch(ctx.obj, make, kafka)
 
 
 def confirm(
@@ -109,6 +112,7 @@ def confirm(
     scope: ScopeOption = "account",
     tenant: TenantOption = None,
     by: ByOption = None,
+    kafka: KafkaOption = None,
 ) -> None:
     """Gives the step that an alert proposes, such as a block. Without a proposal nothing changes.
 
@@ -120,4 +124,4 @@ def confirm(
         return Confirm(by=who(by), reason=reason, tenant=whose, scope=scope, scope_id=account)
 
     with plain_errors():
-        send_switch(ctx.obj, make)
+        send_switch(ctx.obj, make, kafka)

@@ -14,7 +14,7 @@ from rich.table import Table
 from detector.budget import alarm_rate
 from detector.calibration import load_calibration
 from detector.cli.control_options import ByOption, send_switch, who
-from detector.cli.options import CalibrationOption, ModelDirOption
+from detector.cli.options import CalibrationOption, KafkaOption, ModelDirOption
 from detector.cli.stop import plain_errors
 from detector.control import PolicySwitch, SwitchRecord
 from detector.policy import STEPS, Policy, load_policy
@@ -79,6 +79,7 @@ def apply(
     file: Annotated[Path, typer.Argument(help="Policy file (TOML).", show_default=False)],
     reason: Annotated[str, typer.Option(help="Why; kept for the audit.")] = "",
     by: ByOption = None,
+    kafka: KafkaOption = None,
 ) -> None:
     """Checks a policy file and switches every worker to it, from its next batch on.
 
@@ -93,7 +94,7 @@ def apply(
         return PolicySwitch(by=who(by), reason=reason, text=text, stamp=found.stamp)
 
     with plain_errors():
-        send_switch(ctx.obj, make)
+        send_switch(ctx.obj, make, kafka)
 
 
 def render(policy: Policy, calibration_accounts: int, active: int, console: Console) -> None:

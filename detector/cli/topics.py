@@ -1,4 +1,4 @@
-"""`stillwatch topics`: makes the topics of a deployment."""
+"""`stillwatch topics`: makes the topics of a deployment, and tells who must be let in."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from detector.cli.acls import acls
+from detector.cli.options import KafkaOption
 from detector.cli.stop import plain_errors
 from detector.settings import load_settings
 from streams.kafka_topics import TopicReport, create_topics
 from streams.topics import topic_specs
 
-app = typer.Typer(no_args_is_help=True, help="Make the topics of a deployment.")
+app = typer.Typer(no_args_is_help=True, help="Topics of a deployment.")
 
 
 @app.callback()
 def topics() -> None:
-    """Make the topics of a deployment."""
+    """Make the topics of a deployment; print what each role must be allowed to do."""
+
+
+app.command()(acls)
 
 
 @app.command()
 def create(
     ctx: typer.Context,
+    kafka: KafkaOption = None,
     partitions: Annotated[
         int,
         typer.Option(
@@ -52,13 +58,13 @@ def create(
     Examples:
 
         stillwatch topics create --dry-run --why
-        STILLWATCH_KAFKA=kafka-1:9092 stillwatch topics create --partitions 24 --replication 3
+        stillwatch topics create --kafka kafka-1:9092 --partitions 24 --replication 3
     """
     with plain_errors():
-        settings = load_settings(ctx.obj)
+        settings = load_settings(ctx.obj, kafka=kafka)
         reports = create_topics(
             settings.kafka,
-            topic_specs(settings.input_topic),
+            topic_specs(settings.input_topic, settings.rekey_from),
             partitions=partitions,
             replication=replication,
             dry_run=dry_run,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Annotated
 
@@ -20,27 +17,30 @@ from detector.cli.options import (
     AccountFromOption,
     CalibrationOption,
     FormatOption,
+    KafkaOption,
     ModelDirOption,
     PolicyOption,
 )
+from detector.cli.starting import started
 from detector.cli.stop import FENCED, plain_errors
+from detector.cli.stopping import stopping
 from detector.metrics import WorkerMetrics
 from detector.partition import PartitionSettings
 from detector.pipeline import Models, Pipeline, load_models
 from detector.policy import load_policy, parse_policy
-from detector.retries import FIRST_WAIT_S, LONGEST_WAIT_S
 from detector.settings import Settings, load_settings
 from detector.switches import ModelShelf
 from detector.worker import Worker
 from detector.worker_settings import WorkerSettings
 from streams.kafka_log import log_from
-from streams.log import Fenced, Log, Unreachable
+from streams.log import Fenced, Log
 
 log = structlog.get_logger()
 
 
 def worker(
     ctx: typer.Context,
+    kafka: KafkaOption = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(min=0, max=65_535, help="Serve Prometheus metrics on this port."),
@@ -79,12 +79,13 @@ def worker(
     Examples:
 
         stillwatch topics create
-        STILLWATCH_KAFKA=kafka-1:9092 stillwatch worker --metrics-port 9400
+        stillwatch worker --kafka kafka-1:9092 --metrics-port 9400
         stillwatch worker --bad-ratio-cap 1
     """
     with plain_errors():
         settings = load_settings(
             ctx.obj,
+            kafka=kafka,
             format=log_format,
             account_from=account_from or None,
             policy=policy,
@@ -100,13 +101,13 @@ def worker(
         )
         registry = CollectorRegistry()
         with stopping() as stop:
-            kafka = log_from(settings.kafka, stop)
+            link = log_from(settings.kafka, stop)
             name = member or f"{socket.gethostname()}-{os.getpid()}"
             if metrics_port is not None:
                 start_http_server(metrics_port, registry=registry)
             metrics = WorkerMetrics(registry)
-            made = _start(
-                partial(make_worker, kafka, settings, models, metrics, stop, name),
+            made = started(
+                partial(make_worker, link, settings, models, metrics, stop, name),
                 settings.kafka.start_limit_s,
                 stop,
             )
@@ -117,29 +118,8 @@ def worker(
                 except Fenced as error:
                     log.error(f"stopped, nothing is lost: {error}")
                     raise typer.Exit(FENCED) from error
-            kafka.close()
+            link.close()
         log.info("worker stopped", member=name)
-
-
-def _start(make: Callable[[], Worker], limit_s: float, stop: threading.Event) -> Worker | None:
-    """A worker, once Kafka answers; None when told to stop before that.
-
-    Raises Unreachable when it does not answer within `limit_s`.
-    """
-    give_up_s = time.monotonic() + limit_s
-    wait_s = FIRST_WAIT_S
-    while not stop.is_set():
-        try:
-            return make()
-        except Unreachable as error:
-            if stop.is_set():
-                break
-            if time.monotonic() + wait_s >= give_up_s:
-                raise
-            log.warning(f"trying again in {wait_s:.1f} s: {error}")
-        stop.wait(wait_s)
-        wait_s = min(2.0 * wait_s, LONGEST_WAIT_S)
-    return None
 
 
 def make_worker(
@@ -173,22 +153,3 @@ def make_worker(
         now_s=time.time,
         monotonic_s=time.monotonic,
     )
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set; a second one acts as ever."""
-    stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def on_signal(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -159,6 +159,23 @@ def decode(obj: Any, context: Context) -> list[ApiRequest]:
     return [call.request for call in kept if _first_sight(call, context)]
 
 
+def tells(unit: Unit) -> bool:
+    """Whether the unit is a call or a part of one that may come in another record."""
+    if unit.is_log and unit.name in (*MESSAGE_EVENTS, CHOICE, *_PROMPT_EVENTS):
+        return True
+    return _is_call(unit)
+
+
+def ties(unit: Unit) -> list[str]:
+    """What binds units to one call, here or in another record: trace, response id, agent's turn."""
+    found = [f"trace {unit.trace_id}"] if unit.trace_id else []
+    if response_id := _response_id(unit):
+        found.append(f"response {response_id}")
+    if unit.is_log and (turn := _turn(unit)) != "/":
+        found.append(f"turn {turn}")
+    return found
+
+
 def _is_call(unit: Unit) -> bool:
     attributes = unit.attributes
     kind = word(attributes.get("openinference.span.kind")).upper()
@@ -238,21 +255,20 @@ def _read(unit: Unit, context: Context) -> _Call:
         fields["finish_reason"] = normalised_finish(fields["finish_reason_raw"])
     if "output_text" in fields:
         fields["output_chars"] = len(fields["output_text"])
-    response_id = (
-        identity(
-            first(
-                unit.attributes.get("gen_ai.response.id"),
-                unit.attributes.get("ai.response.id"),
-                unit.attributes.get("llm.response.id"),
-                unit.attributes.get("request_id"),
-            )
-        )
-        or ""
-    )
     if unit.trace_id and unit.span_id:
         fields["event_id"] = f"{unit.trace_id}/{unit.span_id}"
     context.put_account(unit.raw, fields, *ACCOUNTS)
-    return _Call(unit, build(fields), response_id)
+    return _Call(unit, build(fields), _response_id(unit))
+
+
+def _response_id(unit: Unit) -> str:
+    found = first(
+        unit.attributes.get("gen_ai.response.id"),
+        unit.attributes.get("ai.response.id"),
+        unit.attributes.get("llm.response.id"),
+        unit.attributes.get("request_id"),
+    )
+    return identity(found) or ""
 
 
 def _turn(unit: Unit) -> str:

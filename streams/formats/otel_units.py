@@ -6,7 +6,7 @@ of Python and JavaScript, ClickHouse rows. 64-bit numbers may be text, numbers o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ class Event:
 
 @dataclass(slots=True)
 class Unit:
-    """One span or log record, unwrapped. Times in epoch seconds."""
+    """One span or log record, unwrapped. Times in epoch seconds; `leaf` is the object it was."""
 
     name: str
     attributes: dict[str, Any]
@@ -41,6 +41,7 @@ class Unit:
     events: list[Event] = field(default_factory=list)
     body: object = None
     scope: str = ""
+    leaf: dict[str, Any] = field(default_factory=dict)
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -76,6 +77,8 @@ WRAPPERS = (
     "resourceMetrics",
     "scopeMetrics",
 )
+_OUTER, _SCOPES = WRAPPERS[:4], WRAPPERS[4:9]
+_LEAVES = ("spans", "logRecords", "log_records", "logs")
 
 
 def units_in(obj: object) -> Iterator[Unit]:
@@ -91,12 +94,12 @@ def units_in(obj: object) -> Iterator[Unit]:
 
 
 def _of_object(obj: dict[str, Any]) -> Iterator[Unit]:
-    for name in ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs"):
+    for name in _OUTER:
         for entry in _listed(obj.get(name)):
             yield from _of_object(entry)
     resource = attributes_of(mapping(obj.get("resource")).get("attributes"))
     wrapped = False
-    for name in WRAPPERS[4:9]:
+    for name in _SCOPES:
         for scope in _listed(obj.get(name)):
             wrapped = True
             yield from _of_scope(scope, resource)
@@ -109,7 +112,7 @@ def _of_object(obj: dict[str, Any]) -> Iterator[Unit]:
 
 def _of_scope(scope: dict[str, Any], resource: dict[str, Any]) -> Iterator[Unit]:
     name = mapping(first(scope.get("scope"), scope.get("instrumentationLibrary"))).get("name")
-    for key in ("spans", "logRecords", "log_records", "logs"):
+    for key in _LEAVES:
         for entry in _listed(scope.get(key)):
             yield _unit(entry, resource, name if isinstance(name, str) else "")
 
@@ -118,6 +121,44 @@ def _listed(value: object) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         return [value]
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def only(obj: object, keep: Callable[[dict[str, Any]], bool]) -> Any:
+    """The object with the spans and log records that `keep` takes (`Unit.leaf`), wrappers as they
+    are; None where none is left. Nothing of `obj` is changed."""
+    if isinstance(obj, list):
+        return [part for entry in obj if (part := only(entry, keep)) is not None] or None
+    if not isinstance(obj, dict):
+        return None
+    if any(name in obj for name in WRAPPERS):
+        outer = _filtered(obj, _OUTER, lambda entry: only(entry, keep))
+        scopes = _filtered(obj, _SCOPES, lambda entry: _only_of_scope(entry, keep))
+        kept = {**outer, **scopes}
+        rest = {name: value for name, value in obj.items() if name not in (*_OUTER, *_SCOPES)}
+        return {**rest, **kept} if kept else None
+    if isinstance(obj.get("spans"), list):
+        return _only_of_scope(obj, keep)
+    return obj if keep(obj) else None
+
+
+def _only_of_scope(
+    scope: dict[str, Any], keep: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any] | None:
+    kept = _filtered(scope, _LEAVES, lambda leaf: leaf if keep(leaf) else None)
+    rest = {name: value for name, value in scope.items() if name not in _LEAVES}
+    return {**rest, **kept} if kept else None
+
+
+def _filtered(
+    obj: dict[str, Any], names: tuple[str, ...], change: Callable[[dict[str, Any]], Any]
+) -> dict[str, list[Any]]:
+    """The lists of these names, each entry changed; without entries and lists that are gone."""
+    found = {}
+    for name in names:
+        kept = [part for entry in _listed(obj.get(name)) if (part := change(entry)) is not None]
+        if kept:
+            found[name] = kept
+    return found
 
 
 def _unit(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> Unit:
@@ -209,6 +250,7 @@ def _unit(raw: dict[str, Any], resource: dict[str, Any], scope: str) -> Unit:
         events=[_event(entry) for entry in _listed(raw.get("events"))],
         body=any_value(body),
         scope=scope,
+        leaf=raw,
     )
     if unit.end_s is None and start_s is not None and isinstance(raw.get("duration"), int | float):
         unit.end_s = start_s + raw["duration"] / 1e6  # JavaScript console: microseconds

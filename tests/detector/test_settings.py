@@ -52,6 +52,7 @@ def test_account_paths_from_the_environment(
         ("nonsense = 1\n", "nonsense"),
         ("bad_ratio_cap = 2.0\n", "bad_ratio_cap"),
         ("account_from = 5\n", "account_from"),
+        ('input_topic = "a"\nrekey_from = "a"\n', "rekey_from"),
         ("not toml", "settings"),
     ],
 )
@@ -76,6 +77,51 @@ def test_the_key_does_not_show() -> None:
     found = load_settings(hmac_key="very secret")
     assert "very secret" not in repr(found)
     assert found.intake.hmac_key == b"very secret"
+
+
+SECURED = """
+[kafka]
+bootstrap = "from-file:1"
+security_protocol = "SASL_SSL"
+sasl_mechanism = "PLAIN"
+sasl_username = "me"
+"""
+
+
+def test_naming_the_brokers_leaves_the_links_security(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--kafka HOST:PORT` and STILLWATCH_KAFKA change the brokers alone: login and encryption of
+    the file, and secrets of STILLWATCH_KAFKA__…, stay. A link must never lose them in silence."""
+    file = tmp_path / "settings.toml"
+    file.write_text(SECURED)
+    monkeypatch.delenv("STILLWATCH_KAFKA", raising=False)
+    monkeypatch.setenv("STILLWATCH_KAFKA__SASL_PASSWORD", "hush")
+    wanted = load_settings(file).kafka
+    assert wanted.security_protocol == "SASL_SSL"
+    assert wanted.sasl_password is not None
+    given = load_settings(file, kafka="given:2").kafka
+    monkeypatch.setenv("STILLWATCH_KAFKA", "environment:3")
+    named = load_settings(file).kafka
+    assert given == wanted.model_copy(update={"bootstrap": "given:2"})
+    assert named == wanted.model_copy(update={"bootstrap": "environment:3"})
+    assert load_settings(file, kafka="given:2").kafka == given
+
+
+def test_a_wrong_link_is_told_without_its_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the error nor what it was raised from holds the password, nor does the repr of good
+    settings: tracebacks end up in logs."""
+    file = tmp_path / "settings.toml"
+    file.write_text(SECURED.replace("SASL_SSL", "SSL"))
+    monkeypatch.setenv("STILLWATCH_KAFKA__SASL_PASSWORD", "hush-hush")
+    with pytest.raises(SettingsError, match="sasl_mechanism goes with") as caught:
+        load_settings(file)
+    assert caught.value.field == "kafka"
+    assert "hush-hush" not in f"{caught.value}{caught.value.__cause__}"
+    file.write_text(SECURED)
+    assert "hush-hush" not in repr(load_settings(file))
 
 
 def test_the_packaged_models_are_found_without_importing_the_workshop() -> None:

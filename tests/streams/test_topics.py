@@ -41,3 +41,14 @@ def test_the_input_takes_what_the_reader_takes() -> None:
     """One bound on a record, in the topic's settings and in ours."""
     assert SPECS["in"].configs["max.message.bytes"] == str(MAX_INPUT_BYTES)
     assert KafkaSettings().max_record_bytes == MAX_INPUT_BYTES
+
+
+def test_a_topic_without_keys_comes_before_the_input() -> None:
+    """With a topic to rekey there is one more, with the broker's times; the input then keeps the
+    times that it is given, and stays as bounded as before. All else is the same."""
+    found = {spec.name: spec for spec in topic_specs("in", "spans")}
+    assert found.keys() - SPECS.keys() == {"spans"}
+    assert found["spans"].configs == SPECS["in"].configs
+    assert found["in"].configs["message.timestamp.type"] == "CreateTime"
+    assert {**found["in"].configs, "message.timestamp.type": "LogAppendTime"} == SPECS["in"].configs
+    assert all(found[name] == spec for name, spec in SPECS.items() if name != "in")
