@@ -121,6 +121,12 @@ class ChangedRows:
             self._changed[: len(before)] |= before
         self._end()
 
+    def detach(self) -> None:
+        """Stops watching."""
+        self._end()
+        if self._table.listener is self:
+            self._table.listener = None
+
     def _end(self) -> None:
         self._before = None
         self._pending = np.zeros(0, np.bool_)

@@ -154,7 +154,7 @@ class SectionReader:
         if len(payload) < stored:
             raise DamagedSnapshot(f"breaks off in section {self._count + 1}")
         if zlib.crc32(payload) != payload_crc:
-            raise DamagedSnapshot(f"section {self._count + 1} ({kind.decode()}) is damaged")
+            raise DamagedSnapshot(f"section {self._count + 1} ({kind!r}) is damaged")
         self._digest.update(frame)
         self._count += 1
         if flags & _ZSTD:

@@ -22,7 +22,7 @@ from detector.alerts import OpenAlert
 from detector.allowlist import AllowEntry
 from detector.changed_rows import RowCopies
 from detector.duplicates import EventName
-from detector.partition_dump import PartitionDump
+from detector.partition_dump import PartitionDump, unpack_standings
 from detector.record_reader import ReaderState
 from detector.snapshot_format import ColumnReader, DamagedSnapshot, Section, Texts
 from detector.state import PartitionState
@@ -183,6 +183,7 @@ class StateBuilder:
         try:
             if kind == BOOKS:
                 self._books = msgspec.msgpack.decode(payload, type=_Books)
+                unpack_standings(self._books.standings)  # read now: later there is no way back
                 return
             columns = ColumnReader(payload)
             if kind == ROWS:
@@ -203,7 +204,7 @@ class StateBuilder:
             else:
                 raise DamagedSnapshot(f"has a section of kind {kind!r}, which is not known here")
         except (msgspec.DecodeError, ValueError, IndexError, TypeError) as error:
-            raise DamagedSnapshot(f"section {kind.decode()} cannot be read ({error})") from error
+            raise DamagedSnapshot(f"section {kind!r} cannot be read ({error})") from error
 
     def finish(self) -> tuple[PartitionState, PartitionDump]:
         """The state after the last snapshot of the chain."""
