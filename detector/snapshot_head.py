@@ -53,6 +53,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         kind: "full", or "changed": the rows that changed since the state `base`.
         base, base_check: file name and check of the snapshot that a changed one builds on.
         links: changed ones between this one and its full one, itself counted.
+        link_bytes: bytes of the rows in all of them, before compression.
         feature_schema: hash of the feature groups (`features.schema_hash`).
         layout: hash of the rows' fields.
         policy, model: in force; for people to read.
@@ -69,6 +70,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     base: str | None
     base_check: str | None
     links: int
+    link_bytes: int
     feature_schema: str
     layout: str
     policy: str

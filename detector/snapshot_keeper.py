@@ -40,6 +40,7 @@ class _Base:
     name: SnapshotName
     check: str
     links: int
+    link_bytes: int
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class _Cut:
     track: _Track
     name: SnapshotName
     links: int
+    link_bytes: int
     stand: tuple[int, int]
     shapes: list[TableShape]
     dump: PartitionDump
@@ -130,7 +132,7 @@ class SnapshotKeeper:
             place=self._place(shard.at),
             writer=hashlib.blake2b(token.encode(), digest_size=4).hexdigest(),
             tables=tuple(ChangedRows(t) for t in (state.accounts, state.end_users, state.keys)),
-            base=_Base(loaded.name, loaded.check, loaded.head.links) if loaded else None,
+            base=_base_of(loaded) if loaded else None,
             stale=stale,
             saved=(shard.next_offset, len(shard.marks)),
             saved_s=now_s,
@@ -177,7 +179,7 @@ class SnapshotKeeper:
             now_s = self._monotonic_s()
             if track is None or track.saved == track.stand or now_s >= give_up_s:
                 continue
-            size = self._size(track, whole=track.base is None)
+            size = self._size(track, whole=self._base(track, now_s) is None)
             if size > settings.last_bytes:
                 log.info(f"no last snapshot: {size:,} bytes have changed", **_where(track))
                 continue
@@ -226,15 +228,22 @@ class SnapshotKeeper:
             for table, rows in zip(tables, track.tables, strict=True)
         )
 
+    def _base(self, track: _Track, now_s: float) -> _Base | None:
+        """What the next snapshot builds on; None: it is to be a full one."""
+        base, settings = track.base, self.settings
+        if base is None or now_s >= track.next_full_s or base.links >= settings.most_links:
+            return None
+        links = base.link_bytes + self._size(track, whole=False)
+        return base if links <= settings.most_link_share * self._size(track, whole=True) else None
+
     def _begin(self, track: _Track, now_s: float) -> _Cut:
-        base = track.base
-        if now_s >= track.next_full_s or (base and base.links >= self.settings.most_links):
-            base = None
+        base = self._base(track, now_s)
         kind: Kind = "changed" if base else "full"
         shard, partition = track.shard, track.shard.partition
         name = SnapshotName(shard.next_offset, track.sequence, kind, track.writer)
         track.sequence += 1
         links = base.links + 1 if base else 0
+        link_bytes = base.link_bytes + self._size(track, whole=False) if base else 0
         place = track.place
         head = Head(
             group=place.group,
@@ -248,6 +257,7 @@ class SnapshotKeeper:
             base=str(base.name) if base else None,
             base_check=base.check if base else None,
             links=links,
+            link_bytes=link_bytes,
             feature_schema=schema_hash(),
             layout=row_layout(),
             policy=partition.policy.stamp,
@@ -262,7 +272,7 @@ class SnapshotKeeper:
         )
         shapes, dump = shapes_of(partition.state), partition.dump()
         left = [*enumerate(track.tables)]
-        cut = _Cut(track, name, links, track.stand, shapes, dump, job, now_s, left)
+        cut = _Cut(track, name, links, link_bytes, track.stand, shapes, dump, job, now_s, left)
         self._cut = cut
         return cut
 
@@ -302,7 +312,7 @@ class SnapshotKeeper:
         track = cut.track
         for rows in track.tables:
             rows.written()
-        track.base = _Base(cut.name, written.check, cut.links)
+        track.base = _Base(cut.name, written.check, cut.links, cut.link_bytes)
         track.saved, track.saved_s = cut.stand, cut.since_s
         track.next_s = max(cut.since_s + self.settings.changed_every_s, now_s)
         if cut.name.kind == "full":
@@ -324,6 +334,10 @@ class SnapshotKeeper:
             log.warning(
                 f"no snapshot was written, the stream goes on: {problem}", **_where(cut.track)
             )
+
+
+def _base_of(loaded: Loaded) -> _Base:
+    return _Base(loaded.name, loaded.check, loaded.head.links, loaded.head.link_bytes)
 
 
 def _prune(

@@ -13,6 +13,8 @@ class SnapshotSettings:
         changed_every_s: a partition's changed rows are written so often,
         full_every_s: all its rows so often.
         most_links: changed ones on top of one full one.
+        most_link_share: all of them may hold so many times the bytes of a full one: more would be
+            longer to read than a full one is to write.
         slice_bytes: rows are copied in slices of about that size,
         slice_s: for about so long a turn.
         most_early_bytes: a cut is given up when so many bytes wait that had to be copied early.
@@ -25,7 +27,8 @@ class SnapshotSettings:
     changed_every_s: float = 30.0
     full_every_s: float = 600.0
     most_links: int = 64
-    slice_bytes: int = 2 << 20
+    most_link_share: float = 1.0
+    slice_bytes: int = 8 << 20
     slice_s: float = 0.01
     most_early_bytes: int = 512 << 20
     write_limit_s: float = 300.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -120,9 +121,7 @@ def test_rows_of_one_moment_are_copied_while_they_change(tmp_path: Path) -> None
     """A full snapshot whose rows are taken one a turn, while every turn changes rows, is the state
     at its cut: a worker that starts from it and replays stands where the other one stands."""
     log = new_log(small_day())
-    slow = OFTEN.__class__(
-        changed_every_s=1.0, full_every_s=1e9, slice_bytes=1, write_limit_s=1e12, load_limit_s=1e12
-    )
+    slow = replace(PATIENT, changed_every_s=1.0, full_every_s=1e9, slice_bytes=1)
     registry = CollectorRegistry()
     worker = new_worker(
         log, size=3, snapshots=str(tmp_path), snapshot_settings=slow, registry=registry
@@ -256,13 +255,7 @@ def test_old_snapshots_are_removed(tmp_path: Path) -> None:
     """However long a worker runs, two full snapshots of a partition are kept with what builds on
     them, and no half of a file."""
     log = new_log(mixed_day(1))
-    often = OFTEN.__class__(
-        changed_every_s=1.0,
-        full_every_s=25.0,
-        write_limit_s=1e12,
-        load_limit_s=1e12,
-        last_s=1e12,
-    )
+    often = replace(PATIENT, changed_every_s=1.0, full_every_s=25.0)
     registry = CollectorRegistry()
     worker = new_worker(
         log,
