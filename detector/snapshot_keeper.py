@@ -163,8 +163,8 @@ class SnapshotKeeper:
             if track is None:
                 return
             self._begin(track, start_s)
-        else:
-            self._go_on(self._cut, start_s)
+        elif not self._go_on(self._cut, start_s):
+            return
         self._metrics.pause_seconds.observe(self._monotonic_s() - start_s)
 
     def last(self, shards: Iterable[Shard]) -> None:
@@ -193,10 +193,6 @@ class SnapshotKeeper:
             if self._cut is cut:
                 self._give_up(cut, None)
                 log.info("no last snapshot: the store is too slow", **_where(track))
-
-    def wait(self, limit_s: float) -> bool:
-        """Waits until what was handed over is written, at most so long; whether it is."""
-        return self._cut is None or self._cut.job.wait(limit_s)
 
     def measure(self) -> None:
         """Tells how old the snapshots are."""
@@ -276,18 +272,21 @@ class SnapshotKeeper:
         self._cut = cut
         return cut
 
-    def _go_on(self, cut: _Cut, now_s: float) -> None:
+    def _go_on(self, cut: _Cut, now_s: float) -> bool:
+        """Hands rows over, or ends the cut; False when there was nothing to do but wait."""
         settings = self.settings
         job = cut.job
         if job.done:
             self._conclude(cut, now_s)
-            return
+            return True
         if now_s - cut.since_s > settings.write_limit_s:
             self._give_up(cut, f"not written after {settings.write_limit_s:g} s")
-            return
+            return True
         if sum(rows.early_bytes for rows in cut.track.tables) > settings.most_early_bytes:
             self._give_up(cut, "the store is slower than the rows change")
-            return
+            return True
+        if cut.handed or not job.room:
+            return False
         until_s = now_s + settings.slice_s
         while cut.left and job.room:
             number, rows = cut.left[0]
@@ -298,10 +297,11 @@ class SnapshotKeeper:
             job.put([rows_section(number, copies)])
             if self._monotonic_s() >= until_s:
                 break
-        if not cut.left and not cut.handed:
+        if not cut.left:
             cut.handed = True
             job.put(small_sections(cut.shapes, cut.dump))
             job.end()
+        return True
 
     def _conclude(self, cut: _Cut, now_s: float) -> None:
         written = cut.job.written

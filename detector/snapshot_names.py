@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from detector.snapshot_head import Kind, Place
 
-_NAME: Final = re.compile(r"([0-9]{20})-([0-9]{6})-(full|changed)-([0-9a-f]{8})\.snapshot")
+_NAME: Final = re.compile(r"([0-9]{20})-([0-9]{6,})-(full|changed)-([0-9a-f]{8})\.snapshot")
 
 
 @dataclass(frozen=True, slots=True, order=True)

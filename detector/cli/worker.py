@@ -75,8 +75,9 @@ def worker(
     """Consumes the request logs and puts out verdicts, alerts and scores, one transaction a batch.
 
     Start as many as there are partitions, at most; they share the work and rebuild their state from
-    the log. SIGTERM or Ctrl-C finishes the batch and leaves the group (exit 0). Exit 2: Kafka, a
-    setting or a file; 3: too many unreadable records; 4: another worker took over.
+    snapshots (setting `snapshots`) and the log. SIGTERM or Ctrl-C finishes the batch and leaves the
+    group (exit 0). Exit 2: Kafka, a setting or a file; 3: too many unreadable records; 4: another
+    worker took over.
 
     Examples:
 

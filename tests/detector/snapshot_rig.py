@@ -33,6 +33,15 @@ def run_to(worker: Worker, log: MemoryLog, share: float) -> None:
     raise AssertionError("the worker does not come on")
 
 
+def turn(worker: Worker) -> int:
+    """A turn, after which a snapshot whose rows were all copied is in the store."""
+    done = worker.turn()
+    cut = worker._keeper._cut if worker._keeper else None
+    if cut is not None and cut.handed:
+        assert cut.job.wait(60.0)
+    return done
+
+
 def whole_state(partition: Partition) -> tuple[State, ReaderState, float]:
     """All that later outputs depend on: tables, books, what the reader remembers, the clock."""
     dump = partition.dump()
