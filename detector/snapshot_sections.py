@@ -41,6 +41,18 @@ _PIECE: Final = 10_000
 """So many entries are encoded in one go: encoding keeps the stream's thread waiting."""
 
 
+class _PackedBooks(msgspec.Struct, array_like=True):
+    """`_Books` as it is written: each alert is packed by itself, which lets other threads in."""
+
+    clock_s: float
+    epoch: int
+    was_native: bool
+    cap: CapState
+    standings: bytes
+    allowed: list[AllowEntry]
+    alerts: list[msgspec.Raw]
+
+
 class _Books(msgspec.Struct, array_like=True):
     clock_s: float
     epoch: int
@@ -96,9 +108,9 @@ def small_sections(shapes: list[TableShape], dump: PartitionDump) -> Iterator[Se
         ids, accounts, tenants = zip(*reader.recent[start : start + _PIECE], strict=True)
         yield Section(EVENT_IDS, {"ids": ids, "accounts": accounts, "tenants": tenants})
     yield from _join_sections(reader.intake.joins)
-    books = _Books(
+    books = _PackedBooks(
         dump.clock_s, dump.epoch, reader.intake.was_native, reader.cap, dump.standings,
-        dump.allowed, dump.alerts,
+        dump.allowed, [msgspec.Raw(msgspec.msgpack.encode(alert)) for alert in dump.alerts],
     )  # fmt: skip
     yield Section(BOOKS, msgspec.msgpack.encode(books))
 
