@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import msgspec
 import structlog
 
+from detector.changed_rows import ChangedRows, RowCopies, joined
+from detector.snapshot_format import Section
 from detector.snapshot_head import Place
 from detector.snapshot_job import SnapshotJob
 from detector.snapshot_names import SnapshotName
@@ -67,11 +69,11 @@ class SnapshotCut:
         until_s = monotonic_s() + settings.slice_s
         while self._left and self.job.room:
             number, rows = self._left[0]
-            copies = rows.take(settings.slice_bytes)
-            if copies is None:
+            slice_ = _slice(rows, settings.slice_bytes)
+            if not slice_:
                 self._left.pop(0)
                 continue
-            self.job.put([rows_section(number, copies)])
+            self.job.put(_section(number, slice_))
             if monotonic_s() >= until_s:
                 break
         if not self._left:
@@ -97,6 +99,20 @@ class SnapshotCut:
         self.job.cancel()
         for rows in self.track.tables:
             rows.give_up()
+
+
+def _slice(rows: ChangedRows, most_bytes: int) -> list[RowCopies]:
+    """Copies of about that size: rows that had to be copied early come in small pieces."""
+    out: list[RowCopies] = []
+    while most_bytes > 0 and (copies := rows.take(most_bytes)) is not None:
+        out.append(copies)
+        most_bytes -= copies.nbytes
+    return out
+
+
+def _section(table: int, copies: list[RowCopies]) -> Iterator[Section]:
+    """One section of them; joined on the job's thread."""
+    yield rows_section(table, joined(copies))
 
 
 def _prune(
