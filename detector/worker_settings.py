@@ -28,8 +28,8 @@ class SnapshotSettings:
     full_every_s: float = 600.0
     most_links: int = 64
     most_link_share: float = 1.0
-    slice_bytes: int = 8 << 20
-    slice_s: float = 0.01
+    slice_bytes: int = 4 << 20
+    slice_s: float = 0.005
     most_early_bytes: int = 512 << 20
     write_limit_s: float = 300.0
     load_limit_s: float = 120.0
