@@ -39,6 +39,18 @@ class RowCopies:
         return self.content.nbytes + self.rows.nbytes + self.identities.nbytes
 
 
+def joined(copies: list[RowCopies]) -> RowCopies:
+    """All of them as one; at least one."""
+    if len(copies) == 1:
+        return copies[0]
+    return RowCopies(
+        np.concatenate([some.rows for some in copies]),
+        np.concatenate([some.identities for some in copies]),
+        [name for some in copies for name in some.names],
+        np.concatenate([some.content for some in copies]),
+    )
+
+
 class ChangedRows:
     """Watches one table from now on. Implements `entities.RowListener`.
 
@@ -120,6 +132,12 @@ class ChangedRows:
             before = self._before[:-1]
             self._changed[: len(before)] |= before
         self._end()
+
+    def detach(self) -> None:
+        """Stops watching."""
+        self._end()
+        if self._table.listener is self:
+            self._table.listener = None
 
     def _end(self) -> None:
         self._before = None

@@ -17,6 +17,8 @@ from streams.deadletters import DeadLetter
 from streams.log import TopicPartition
 
 _BATCH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SNAPSHOT_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0)
+_PAUSE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.25, 1.0)
 _PLACE = ("topic", "partition")
 _COUNTED = ("records", "requests", "duplicates", "late", "ahead_of_time", "unattributed", "evicted")
 
@@ -99,6 +101,7 @@ class WorkerMetrics:
             "partition",
         )
         self.gpu = gauge("gpu_in_use", "1 when the classifier runs on a GPU.")
+        self.snapshots = SnapshotMetrics(registry)
 
     def models(self, models: Models) -> None:
         """Tells what the models run on."""
@@ -124,6 +127,81 @@ class WorkerMetrics:
     def forget(self, partition: int) -> None:
         """Takes a partition that is no longer ours off the gauges."""
         for metric in (self.lag, self.rebuild):
+            metric.labels(str(partition))  # `remove` wants it to be there
+            metric.remove(str(partition))
+
+
+class SnapshotMetrics:
+    """The metrics of a worker's snapshots in a registry that is handed down."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(f"stillwatch_{name}", meaning, labels, registry=registry)
+
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(f"stillwatch_{name}", meaning, ("partition",), registry=registry)
+
+        self._written = counter(
+            "snapshots", "Snapshots written, by kind: all rows, or those that changed.", "kind"
+        )
+        self._seconds = Histogram(
+            "stillwatch_snapshot_seconds",
+            "Seconds from the cut of a snapshot to its end in the store.",
+            ("kind",),
+            registry=registry,
+            buckets=_SNAPSHOT_SECONDS,
+        )
+        self._bytes = gauge("snapshot_bytes", "Size of a partition's last snapshot as stored.")
+        self._bytes_total = counter("snapshot_written_bytes", "Bytes of all snapshots written.")
+        self._age = gauge(
+            "snapshot_age_seconds",
+            "Age of a partition's last snapshot; 0 while nothing came since. What is replayed after"
+            " a crash. Rises without end when snapshots cannot be written.",
+        )
+        self.failures = counter(
+            "snapshot_failures", "Snapshots that could not be written; the stream went on."
+        )
+        self.pause_seconds = Histogram(
+            "stillwatch_snapshot_pause_seconds",
+            "Seconds for which a turn waited for a snapshot: a cut, or a slice of rows copied.",
+            registry=registry,
+            buckets=_PAUSE_SECONDS,
+        )
+        self._recoveries = counter(
+            "recoveries", "Partitions rebuilt, by what from: snapshot, or replay alone.", "source"
+        )
+        self._skipped = counter(
+            "snapshots_skipped", "Snapshots that a rebuild found and could not use: see the log."
+        )
+        self._recovery_seconds = Histogram(
+            "stillwatch_recovery_seconds",
+            "Seconds from taking a partition over to its first new record, by what from.",
+            ("source",),
+            registry=registry,
+            buckets=_SNAPSHOT_SECONDS,
+        )
+
+    def written(self, partition: int, kind: str, seconds: float, size: int) -> None:
+        """Counts a snapshot that is in the store."""
+        self._written.labels(kind).inc()
+        self._seconds.labels(kind).observe(seconds)
+        self._bytes.labels(str(partition)).set(size)
+        self._bytes_total.inc(size)
+
+    def age(self, partition: int, seconds: float) -> None:
+        """Tells how old a partition's last snapshot is."""
+        self._age.labels(str(partition)).set(seconds)
+
+    def recovered(self, from_snapshot: bool, skipped: int, seconds: float) -> None:
+        """Counts a partition that was rebuilt."""
+        source = "snapshot" if from_snapshot else "replay"
+        self._recoveries.labels(source).inc()
+        self._recovery_seconds.labels(source).observe(seconds)
+        self._skipped.inc(skipped)
+
+    def forget(self, partition: int) -> None:
+        """Takes a partition that is no longer ours off the gauges."""
+        for metric in (self._age, self._bytes):
             metric.labels(str(partition))  # `remove` wants it to be there
             metric.remove(str(partition))
 

@@ -80,8 +80,7 @@ class Partition:
         self._builder = BatchBuilder()
         self._clock = PartitionClock(settings.lateness_s)
         self._epoch = 0
-        model = f"{scorer.card.version}/{cues.version}"
-        self.verdicts = VerdictBook(policy, model, schema_hash())
+        self.verdicts = VerdictBook(policy, self.model, schema_hash())
         self.alerts = AlertBook(policy)
 
     @property
@@ -93,6 +92,11 @@ class Partition:
     def policy(self) -> Policy:
         """The policy in force."""
         return self._policy
+
+    @property
+    def model(self) -> str:
+        """Versions of the models in force, as `Models.version`."""
+        return f"{self._scorer.card.version}/{self._cues.version}"
 
     @property
     def calibration_accounts(self) -> int:
@@ -108,7 +112,7 @@ class Partition:
     def switch_model(self, cues: CueModel, scorer: Scorer) -> None:
         """Reads and scores with other models from the next record on."""
         self._cues, self._scorer = cues, scorer
-        self.verdicts.switch_model(f"{scorer.card.version}/{cues.version}", schema_hash())
+        self.verdicts.switch_model(self.model, schema_hash())
 
     def dump(self) -> PartitionDump:
         """All that the records to come depend on, but the rows of `state`."""
@@ -121,15 +125,12 @@ class Partition:
             reader=self._reader.dump(),
         )
 
-    def load(self, dump: PartitionDump, state: PartitionState, policy: Policy | None) -> None:
-        """Goes on where a partition stood, judging by `policy`, or by its own where that is None.
+    def load(self, dump: PartitionDump, state: PartitionState) -> None:
+        """Goes on where a partition stood that was given the same policy and models as this one.
 
-        The models are this partition's own: `switch_model` sets others. Raises
-        msgspec.DecodeError, with nothing changed, when the standings cannot be read.
+        Raises msgspec.DecodeError, with nothing changed, when the standings cannot be read.
         """
         standings = unpack_standings(dump.standings)
-        if policy is not None:
-            self.switch_policy(policy)  # nothing stands yet, so nothing is told
         self.state = state
         self._clock.now_s = dump.clock_s
         self._epoch = dump.epoch

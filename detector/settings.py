@@ -74,6 +74,10 @@ class Settings(BaseSettings):
             collector's, say); `stillwatch rekey` brings them to input_topic. None: there is none.
         group: consumer group of the workers; also begins their transactional ids.
         batch_records: records a worker takes into one transaction.
+        snapshots: folder or fsspec URL for snapshots of the workers' state; None: there are none,
+            and a worker that starts replays the input topic.
+        snapshot_every_s: changed rows of a partition are written so often,
+        snapshot_full_every_s: all of them so often.
         database: SQLAlchemy URL of the alert feed's database.
         lake: folder or fsspec URL of the analysts' store; None: the API tells no score history.
         keys: TOML file of API keys; see `stillwatch keys new`.
@@ -111,6 +115,9 @@ class Settings(BaseSettings):
     rekey_from: Annotated[str, Field(min_length=1)] | None = None
     group: Annotated[str, Field(min_length=1)] = "stillwatch"
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    snapshots: str | None = None
+    snapshot_every_s: Annotated[float, Field(gt=0)] = 30.0
+    snapshot_full_every_s: Annotated[float, Field(gt=0)] = 600.0
     database: str = "sqlite:///build/stillwatch.db"
     lake: str | None = None
     keys: Path | None = None

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import structlog
 
-from detector.control import Result
+from detector.control import ModelSwitch, PolicySwitch, Result
 from detector.control_book import Command, ControlBook, Past, refusal
 from detector.errors import DetectorError
 from detector.outputs import Outputs
 from detector.partition import Partition
 from detector.pipeline import Pipeline
+from detector.policy import parse_policy
+from detector.snapshot_head import Anchor, Mark, anchor_of
+from detector.snapshot_store import Loaded
 from detector.switches import ModelShelf, apply_switch
 from streams.deadletters import RatioCap
 from streams.log import LogRecord, TopicPartition
@@ -27,6 +30,7 @@ class Shard:
         partition: its state.
         next_offset: the first input record that is not applied yet.
         not_repeated: switches of the past that could not be repeated.
+        marks: the control records that are in the state, in the order in which they took effect.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Shard:
         self.at = at
         self.next_offset = next_offset
         self.not_repeated = 0
+        self.marks: list[Mark] = []
         self.partition: Partition = pipeline.renew(at.partition, cap)
         self.partition.state.accounts.born = []
         self._cap = cap
@@ -50,6 +55,18 @@ class Shard:
         self._past: list[Past] = []
         self._pending: list[Command] = []
         self._taken = 0
+        self._last: LogRecord | None = None
+        self._anchor: Anchor | None = None
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """The last record that was applied; None before the first."""
+        return self._anchor if self._last is None else anchor_of(self._last)
+
+    @property
+    def past(self) -> list[Mark]:
+        """The switches of the past that are to be repeated yet, in order."""
+        return [_mark(past) for past in reversed(self._past)]
 
     def begin(self, committed: int | None) -> None:
         """Takes the switches of the past up to the committed offset; all others are new here."""
@@ -58,6 +75,26 @@ class Shard:
         self._taken = len(self._book.commands)
         self._pending = [c for c in self._book.commands if c.offset not in done]
         self._past.reverse()  # the next one is popped off the end
+
+    def load(self, loaded: Loaded) -> None:
+        """Goes on, after `begin`, where a snapshot stands: the switches in it are not repeated.
+
+        Only with a snapshot that does not contradict `past`.
+        """
+        marks = {mark.control_offset for mark in loaded.head.marks}
+        inside = [past for past in reversed(self._past) if past.command.offset in marks]
+        self._past = [past for past in self._past if past.command.offset not in marks]
+        self.marks = [_mark(past) for past in inside]
+        self.next_offset = loaded.head.next_offset
+        self._anchor = loaded.head.anchor
+        switches = [past for past in inside if not past.refused]
+        policies = [past for past in switches if isinstance(past.command.switch, PolicySwitch)]
+        models = [past for past in switches if isinstance(past.command.switch, ModelSwitch)]
+        for past in (*policies[-1:], *models[-1:]):
+            self._set(past)  # nothing stands yet, so nothing comes of it
+        self.partition.load(loaded.dump, loaded.state)
+        accounts = self.partition.state.accounts
+        accounts.born = accounts.identities[accounts.identities != 0].tolist()
 
     def replay(self, records: Sequence[LogRecord]) -> None:
         """Applies records that were committed before, and the switches among them, silently."""
@@ -88,6 +125,7 @@ class Shard:
             return Outputs()
         out = self._pipeline.process(records, self.at.partition)
         self.next_offset = records[-1].offset + 1
+        self._last = records[-1]
         return out
 
     def has_news(self) -> bool:
@@ -115,10 +153,12 @@ class Shard:
                     partition=self.at.partition,
                 )
             results.append(Result(command.offset, refused))
+            self.marks.append(Mark(command.offset, self.next_offset, refused is not None))
         self._pending = []
         return out, results
 
     def _repeat(self, past: Past) -> None:
+        self.marks.append(_mark(past))
         if past.refused or past.command.switch is None:
             return
         try:
@@ -126,9 +166,28 @@ class Shard:
         except DetectorError as error:
             # The models of long ago may be gone, as after a new release. A worker that stopped
             # here would never start again; what it rebuilds is judged by what is in force instead.
-            self.not_repeated += 1
-            log.warning(
-                f"control record {past.command.offset} took effect before input offset "
-                f"{past.before_offset} and cannot be repeated: {error}",
-                partition=self.at.partition,
-            )
+            self._not_repeated(past, error)
+
+    def _set(self, past: Past) -> None:
+        """Puts in force what a policy or model switch brought, without its effects of then."""
+        switch = past.command.switch
+        try:
+            if isinstance(switch, PolicySwitch):
+                self.partition.switch_policy(parse_policy(switch.text, f"policy {switch.stamp}"))
+            elif isinstance(switch, ModelSwitch):
+                models = self._shelf.take(switch)
+                self.partition.switch_model(models.cues, models.scorer)
+        except DetectorError as error:
+            self._not_repeated(past, error)
+
+    def _not_repeated(self, past: Past, error: DetectorError) -> None:
+        self.not_repeated += 1
+        log.warning(
+            f"control record {past.command.offset} took effect before input offset "
+            f"{past.before_offset} and cannot be repeated: {error}",
+            partition=self.at.partition,
+        )
+
+
+def _mark(past: Past) -> Mark:
+    return Mark(past.command.offset, past.before_offset, past.refused)

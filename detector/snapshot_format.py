@@ -16,6 +16,7 @@ No pickle: reading a damaged or foreign file can fail, and do nothing else.
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ DONE: Final = b"DONE"
 _FRAME: Final = struct.Struct("<4sIQQI")
 _CRC: Final = struct.Struct("<I")
 _LENGTH: Final = struct.Struct("<I")
+_NUMBERS: Final = re.compile(r"<[iuf][248]|\|[iu]1")
 _ZSTD: Final = 1
 _MOST_BYTES: Final = 1 << 31
 """A section is not longer."""
@@ -75,12 +77,15 @@ class SectionWriter:
     def write(self, section: Section) -> None:
         """Writes one. Raises OSError."""
         content = section.content
-        raw = content if isinstance(content, bytes) else _pack(content)
-        stored = self._compressor.compress(raw)
+        parts = [content] if isinstance(content, bytes) else _pack(content)
+        raw_bytes = sum(memoryview(part).nbytes for part in parts)
+        # Array by array: joining them first would hold Python's lock for a copy of all.
+        compressing = self._compressor.compressobj(size=raw_bytes)
+        stored = b"".join([*map(compressing.compress, parts), compressing.flush()])
         flags = _ZSTD
-        if 10 * len(stored) > 9 * len(raw):
-            stored, flags = raw, 0
-        frame = _FRAME.pack(section.kind, flags, len(stored), len(raw), zlib.crc32(stored))
+        if 10 * len(stored) > 9 * raw_bytes:
+            stored, flags = b"".join(parts), 0
+        frame = _FRAME.pack(section.kind, flags, len(stored), raw_bytes, zlib.crc32(stored))
         frame += _CRC.pack(zlib.crc32(frame))
         self._digest.update(frame)
         self._count += 1
@@ -154,7 +159,7 @@ class SectionReader:
         if len(payload) < stored:
             raise DamagedSnapshot(f"breaks off in section {self._count + 1}")
         if zlib.crc32(payload) != payload_crc:
-            raise DamagedSnapshot(f"section {self._count + 1} ({kind.decode()}) is damaged")
+            raise DamagedSnapshot(f"section {self._count + 1} ({kind!r}) is damaged")
         self._digest.update(frame)
         self._count += 1
         if flags & _ZSTD:
@@ -165,7 +170,8 @@ class SectionReader:
         return kind, payload
 
 
-def _pack(columns: Columns) -> bytes:
+def _pack(columns: Columns) -> list[bytes | memoryview]:
+    """The parts of a payload."""
     listed: list[tuple[str, str, tuple[int, ...]]] = []
     arrays: list[NDArray[Any]] = []
     for name, column in columns.items():
@@ -183,7 +189,11 @@ def _pack(columns: Columns) -> bytes:
             listed.append((part, array.dtype.str, array.shape))
             arrays.append(np.ascontiguousarray(array))
     head = msgspec.json.encode(listed)
-    return b"".join([_LENGTH.pack(len(head)), head, *(array.data for array in arrays)])
+    return [_LENGTH.pack(len(head)) + head, *(_bytes_of(array) for array in arrays)]
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    return memoryview(array.reshape(-1).view(np.uint8).data)
 
 
 class ColumnReader:
@@ -198,6 +208,8 @@ class ColumnReader:
             )
             self._arrays: dict[str, NDArray[Any]] = {}
             for name, kind, shape in listed:
+                if not _NUMBERS.fullmatch(kind):  # numpy would look for Python in others
+                    raise ValueError(f"numbers of kind {kind[:20]!r}")
                 dtype, count = np.dtype(kind), int(np.prod(shape))
                 self._arrays[name] = np.frombuffer(payload, dtype, count, start).reshape(shape)
                 start += count * dtype.itemsize

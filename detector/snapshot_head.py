@@ -12,6 +12,7 @@ import msgspec
 from detector.entities import ACCOUNT_ROW
 from detector.features import schema_hash
 from detector.features.narrow import NARROW_ROW
+from streams.log import LogRecord
 
 Kind = Literal["full", "changed"]
 
@@ -22,6 +23,13 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     control_offset: int
     before_offset: int
     refused: bool
+
+
+class Anchor(msgspec.Struct, frozen=True, array_like=True):
+    """The last input record in a state: a topic that was made anew has another one there."""
+
+    offset: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +48,12 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         group, topic, partition: whose state it is; `partitions`: how many the topic has.
         next_offset: first input record that is not in the state.
+        anchor: the last record that is; None before the first.
         marks: the control records that are in it.
         kind: "full", or "changed": the rows that changed since the state `base`.
         base, base_check: file name and check of the snapshot that a changed one builds on.
         links: changed ones between this one and its full one, itself counted.
+        link_bytes: bytes of the rows in all of them, before compression.
         feature_schema: hash of the feature groups (`features.schema_hash`).
         layout: hash of the rows' fields.
         policy, model: in force; for people to read.
@@ -54,11 +64,13 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     partition: int
     partitions: int
     next_offset: int
+    anchor: Anchor | None
     marks: tuple[Mark, ...]
     kind: Kind
     base: str | None
     base_check: str | None
     links: int
+    link_bytes: int
     feature_schema: str
     layout: str
     policy: str
@@ -91,6 +103,14 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
             if mark.control_offset not in ours and mark.before_offset < self.next_offset:
                 return f"control record {mark.control_offset} is missing in it"
         return None
+
+
+def anchor_of(record: LogRecord) -> Anchor:
+    """The anchor that a record makes."""
+    key = b"-" if record.key is None else b"+" + record.key
+    head = f"{record.offset}/{round(record.timestamp_s * 1000)}/{len(key)}/".encode()
+    digest = hashlib.blake2b(head + key + record.value, digest_size=16).hexdigest()
+    return Anchor(record.offset, digest)
 
 
 def row_layout() -> str:

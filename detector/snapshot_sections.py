@@ -22,7 +22,7 @@ from detector.alerts import OpenAlert
 from detector.allowlist import AllowEntry
 from detector.changed_rows import RowCopies
 from detector.duplicates import EventName
-from detector.partition_dump import PartitionDump
+from detector.partition_dump import PartitionDump, unpack_standings
 from detector.record_reader import ReaderState
 from detector.snapshot_format import ColumnReader, DamagedSnapshot, Section, Texts
 from detector.state import PartitionState
@@ -39,6 +39,18 @@ BOOKS: Final = b"BOOK"
 TABLES: Final = ("accounts", "end_users", "keys")
 _PIECE: Final = 10_000
 """So many entries are encoded in one go: encoding keeps the stream's thread waiting."""
+
+
+class _PackedBooks(msgspec.Struct, array_like=True):
+    """`_Books` as it is written: each alert is packed by itself, which lets other threads in."""
+
+    clock_s: float
+    epoch: int
+    was_native: bool
+    cap: CapState
+    standings: bytes
+    allowed: list[AllowEntry]
+    alerts: list[msgspec.Raw]
 
 
 class _Books(msgspec.Struct, array_like=True):
@@ -96,9 +108,9 @@ def small_sections(shapes: list[TableShape], dump: PartitionDump) -> Iterator[Se
         ids, accounts, tenants = zip(*reader.recent[start : start + _PIECE], strict=True)
         yield Section(EVENT_IDS, {"ids": ids, "accounts": accounts, "tenants": tenants})
     yield from _join_sections(reader.intake.joins)
-    books = _Books(
+    books = _PackedBooks(
         dump.clock_s, dump.epoch, reader.intake.was_native, reader.cap, dump.standings,
-        dump.allowed, dump.alerts,
+        dump.allowed, [msgspec.Raw(msgspec.msgpack.encode(alert)) for alert in dump.alerts],
     )  # fmt: skip
     yield Section(BOOKS, msgspec.msgpack.encode(books))
 
@@ -183,6 +195,7 @@ class StateBuilder:
         try:
             if kind == BOOKS:
                 self._books = msgspec.msgpack.decode(payload, type=_Books)
+                unpack_standings(self._books.standings)  # read now: later there is no way back
                 return
             columns = ColumnReader(payload)
             if kind == ROWS:
@@ -203,7 +216,7 @@ class StateBuilder:
             else:
                 raise DamagedSnapshot(f"has a section of kind {kind!r}, which is not known here")
         except (msgspec.DecodeError, ValueError, IndexError, TypeError) as error:
-            raise DamagedSnapshot(f"section {kind.decode()} cannot be read ({error})") from error
+            raise DamagedSnapshot(f"section {kind!r} cannot be read ({error})") from error
 
     def finish(self) -> tuple[PartitionState, PartitionDump]:
         """The state after the last snapshot of the chain."""

@@ -92,6 +92,8 @@ class UrlFiles:
         try:
             self.filesystem.invalidate_cache()
             found = self.filesystem.find(self.at(folder))
+        except FileNotFoundError:
+            return []
         except OSError as error:
             raise self._error(self.url, f"cannot be read ({error.strerror or error})") from error
         start = len(self._root.rstrip("/")) + 1

@@ -8,8 +8,9 @@ and commits the same for the partitions it still owns. Whatever else ends a turn
 state, and it is rebuilt from what was committed: by this worker, which joins anew, where the log
 was only away; by another, where another has its name.
 
-A partition is rebuilt by a silent replay from its earliest record; it is paused meanwhile, and the
-others go on. Nothing here reads a clock or the environment: both are handed in.
+A partition is rebuilt from its newest snapshot and a silent replay of what came after it
+(`takeover`); it is paused meanwhile, and the others go on. Nothing here reads a clock or the
+environment: both are handed in.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from detector.control import (
     CONTROL_PARTITION,
     MAX_RESULTS,
     Applied,
-    Assigned,
     ControlRecord,
     PolicySwitch,
     Result,
@@ -38,13 +38,13 @@ from detector.output_records import output_records
 from detector.outputs import Outputs
 from detector.pipeline import Pipeline
 from detector.progress_watch import ProgressWatch, StuckPartitions
-from detector.rebuild import Rebuild
 from detector.retries import Retries
 from detector.shard import Shard
+from detector.snapshot_keeper import SnapshotKeeper
 from detector.straddlers import Straddlers
 from detector.switches import ModelShelf
+from detector.takeover import Takeover
 from detector.worker_settings import WorkerSettings
-from streams.deadletters import RatioCap
 from streams.envelope import derived_id
 from streams.errors import TooManyBadRecords
 from streams.log import (
@@ -81,23 +81,32 @@ class Worker:
         *,
         now_s: Callable[[], float],
         monotonic_s: Callable[[], float],
+        keeper: SnapshotKeeper | None = None,
     ) -> None:
         """Joins the group. Raises UnknownTopic, LogError.
 
+        keeper: of snapshots; None: state is rebuilt by replay alone.
         now_s: UTC epoch seconds, for the audit only: nothing is computed from it.
         """
         self._log = log_
         self._pipeline = pipeline
-        self._shelf = shelf
         self._settings = settings
         self._metrics = metrics
         self._stop = stop
         self._now_s = now_s
         self._monotonic_s = monotonic_s
-        self._arriving: list[TopicPartition] = []
-        self._token: str | None = None
-        self._tokens = 0
-        self._rebuilds: dict[TopicPartition, Rebuild] = {}
+        self._keeper = keeper
+        self._takeover = Takeover(
+            log_,
+            pipeline,
+            shelf,
+            settings,
+            metrics,
+            keeper,
+            now_s=now_s,
+            monotonic_s=monotonic_s,
+        )
+        self._settled = False
         self._shards: dict[TopicPartition, Shard] = {}
         self._straddlers = Straddlers()
         self._handled: dict[TopicPartition, Handled] = {}
@@ -143,16 +152,21 @@ class Worker:
 
     def turn(self) -> int:
         """One turn; returns how many records it committed. Raises LogError, BadTopic."""
-        busy = bool(self._arriving or self._rebuilds or self._handled)
-        records = self._poll(WAIT_S if self._handled else 0.0 if busy else self._settings.poll_s)
+        records = self._poll(self._patience_s())
         self._room = self._room or len(records) < self._settings.batch_records
         started_s = self._monotonic_s()
         self._read_control(started_s)
         if self._held_s is None:
-            self._take_over()
-            self._replay_slices()
+            for shard in self._takeover.step(self._consumer, self._producer, self._book):
+                self._go_live(shard)
+            self._settled = False
             self._handle(records)
         committed = self._commit()
+        self._settled = True
+        if self._keeper is not None:
+            self._keeper.turn(
+                {at: shard for at, shard in self._shards.items() if at not in self._handled}
+            )
         self._note_straddlers()
         if committed:
             self._metrics.batch_seconds.observe(self._monotonic_s() - started_s)
@@ -161,9 +175,11 @@ class Worker:
 
     def close(self) -> None:
         """Leaves the group and drops all state. What was not committed is handled by the next."""
-        self.on_revoked([*self._shards, *self._rebuilds, *self._arriving])
+        self.on_revoked([*self._shards, *self._takeover.partitions])
         self._handled.clear()
-        self._held_s = self._token = None
+        self._held_s = None
+        self._settled = False
+        self._takeover.forget()
         self._watch.clear()
         while self._open:
             client = self._open.pop()
@@ -203,24 +219,24 @@ class Worker:
 
     def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Drops the state of partitions that go elsewhere: all of it is in the log."""
+        if self._keeper is not None and self._settled:
+            going = [at for at in partitions if at not in self._handled]
+            self._keeper.last([self._shards[at] for at in going if at in self._shards])
         for at in partitions:
             self._handled.pop(at, None)
-            if at in self._arriving:
-                self._arriving.remove(at)
-            rebuild = self._rebuilds.pop(at, None)
-            if rebuild is not None:
-                rebuild.close()
+            self._takeover.drop(at)
+            if self._keeper is not None:
+                self._keeper.drop(at)
             self._shards.pop(at, None)
             self._pipeline.drop(at.partition)
             self._metrics.forget(at.partition)
-        self._metrics.partitions.set(len(self._shards) + len(self._rebuilds) + len(self._arriving))
+        self._metrics.partitions.set(len(self._shards) + len(self._takeover))
 
     def on_assigned(self, partitions: Sequence[TopicPartition]) -> None:
         """Keeps new partitions still until their state is rebuilt."""
         self._consumer.pause(partitions)
-        self._arriving += partitions
-        self._token = None
-        self._metrics.partitions.set(len(self._shards) + len(self._rebuilds) + len(self._arriving))
+        self._takeover.arrive(partitions)
+        self._metrics.partitions.set(len(self._shards) + len(self._takeover))
 
     def _found_policy(self) -> None:
         """Puts the policy of the settings on the control topic, unless one is in force already."""
@@ -244,6 +260,14 @@ class Worker:
 
     def _control(self, body: ControlRecord, event_id: str) -> OutputRecord:
         return control_record(body, event_id=event_id, at_s=self._now_s())
+
+    def _patience_s(self) -> float:
+        """How long a poll may wait."""
+        if self._handled:
+            return WAIT_S
+        if self._takeover or (self._keeper is not None and self._keeper.busy):
+            return 0.0
+        return self._settings.poll_s
 
     def _poll(self, timeout_s: float) -> list[LogRecord]:
         try:
@@ -277,67 +301,18 @@ class Worker:
                 topic=at.topic,
                 partition=at.partition,
             )
-            self._shards[at] = self._shard(at, earliest)
-            self._shards[at].begin(None)
+            anew = self._shards[at] = self._takeover.new_shard(at, earliest, self._book)
+            anew.begin(None)
+            self._takeover.watch(anew)
 
     def _read_control(self, monotonic_s: float) -> None:
-        if self._token is not None:
+        if self._takeover.waits_for_control:
             self._book.read(WAIT_S)
         elif monotonic_s >= self._next_control_s:
             self._book.read()
         else:
             return
         self._next_control_s = monotonic_s + self._settings.control_every_s
-
-    def _take_over(self) -> None:
-        """Announces new partitions and, once that was read back, starts rebuilding them."""
-        if not self._arriving:
-            return
-        if self._token is None:
-            self._announce()
-            return
-        if not self._book.saw(self._token):
-            return
-        committed, positions = self._consumer.committed(), self._consumer.positions()
-        for at in self._arriving:
-            offset = committed[at]
-            if offset is None:
-                shard = self._shard(at, positions[at])
-                shard.begin(None)
-                self._go_live(shard)
-            else:
-                shard = self._shard(at, 0)
-                shard.begin(offset)
-                self._rebuilds[at] = Rebuild(shard, self._log, offset)
-        self._arriving, self._token = [], None
-
-    def _announce(self) -> None:
-        settings = self._settings
-        self._tokens += 1
-        self._token = f"{settings.member_id}/{self._now_s():.3f}/{self._tokens}"
-        body = Assigned(
-            group=settings.group,
-            member=settings.member_id,
-            token=self._token,
-            topic=settings.topic,
-            partitions=tuple(sorted(at.partition for at in self._arriving)),
-        )
-        record = self._control(body, derived_id("assigned", self._token))
-        self._producer.send_transaction([record], {})
-
-    def _shard(self, at: TopicPartition, offset: int) -> Shard:
-        cap = RatioCap(self._settings.bad_ratio_cap)
-        return Shard(at, self._pipeline, cap, self._book, self._shelf, offset)
-
-    def _replay_slices(self) -> None:
-        for at, rebuild in [*self._rebuilds.items()]:
-            done = rebuild.slice(self._settings.batch_records, WAIT_S)
-            self._metrics.rebuild.labels(str(at.partition)).set(rebuild.remaining)
-            if done:
-                del self._rebuilds[at]
-                self._metrics.replaced_models.inc(rebuild.shard.not_repeated)
-                rebuild.shard.next_offset = rebuild.committed
-                self._go_live(rebuild.shard)
 
     def _go_live(self, shard: Shard) -> None:
         self._shards[shard.at] = shard
@@ -455,7 +430,7 @@ class Worker:
                 return True
 
     def _note_straddlers(self) -> None:
-        shards = [*self._shards.values(), *(r.shard for r in self._rebuilds.values())]
+        shards = [*self._shards.values(), *self._takeover.shards]
         found = self._straddlers.note([shard.partition.state.accounts for shard in shards])
         self._metrics.two_partitions.inc(found)
 
@@ -467,6 +442,8 @@ class Worker:
         if done_s < self._next_lag_s:
             return
         self._next_lag_s = done_s + self._settings.lag_every_s
+        if self._keeper is not None:
+            self._keeper.measure()
         positions, ends = self._consumer.positions(), self._consumer.end_offsets()
         for at, end in ends.items():
             if at in positions:

@@ -29,9 +29,11 @@ from detector.partition import PartitionSettings
 from detector.pipeline import Models, Pipeline, load_models
 from detector.policy import load_policy, parse_policy
 from detector.settings import Settings, load_settings
+from detector.snapshot_keeper import SnapshotKeeper
+from detector.snapshot_store import SnapshotStore
 from detector.switches import ModelShelf
 from detector.worker import Worker
-from detector.worker_settings import WorkerSettings
+from detector.worker_settings import SnapshotSettings, WorkerSettings
 from streams.kafka_log import log_from
 from streams.log import Fenced, Log
 
@@ -73,8 +75,9 @@ def worker(
     """Consumes the request logs and puts out verdicts, alerts and scores, one transaction a batch.
 
     Start as many as there are partitions, at most; they share the work and rebuild their state from
-    the log. SIGTERM or Ctrl-C finishes the batch and leaves the group (exit 0). Exit 2: Kafka, a
-    setting or a file; 3: too many unreadable records; 4: another worker took over.
+    snapshots (setting `snapshots`) and the log. SIGTERM or Ctrl-C finishes the batch and leaves the
+    group (exit 0). Exit 2: Kafka, a setting or a file; 3: too many unreadable records; 4: another
+    worker took over.
 
     Examples:
 
@@ -130,7 +133,10 @@ def make_worker(
     stop: threading.Event,
     member: str,
 ) -> Worker:
-    """A worker as the settings say. Raises UnknownTopic, LogError, PolicyError."""
+    """A worker as the settings say.
+
+    Raises UnknownTopic, LogError, PolicyError, and SnapshotError for a URL of no use.
+    """
     text = settings.policy.read_text("utf-8")
     return Worker(
         kafka,
@@ -151,5 +157,23 @@ def make_worker(
         metrics,
         stop,
         now_s=time.time,
+        monotonic_s=time.monotonic,
+        keeper=make_keeper(kafka, settings, metrics),
+    )
+
+
+def make_keeper(kafka: Log, settings: Settings, metrics: WorkerMetrics) -> SnapshotKeeper | None:
+    """What writes snapshots, if the settings name a place for them. Raises SnapshotError."""
+    if settings.snapshots is None:
+        return None
+    return SnapshotKeeper(
+        SnapshotStore(settings.snapshots),
+        SnapshotSettings(
+            changed_every_s=settings.snapshot_every_s,
+            full_every_s=settings.snapshot_full_every_s,
+        ),
+        metrics.snapshots,
+        group=settings.group,
+        partitions_of=kafka.partitions_for,
         monotonic_s=time.monotonic,
     )

@@ -29,6 +29,7 @@ MEASUREMENTS = (
     "model_speed",
     "worker_speed",
     "recovery_speed",
+    "snapshot_pause",
     "decision_speed",
     "verdict_delay",
     "two_workers",

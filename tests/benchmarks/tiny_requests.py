@@ -13,11 +13,12 @@ def fill(pipeline: Pipeline, accounts: int, *, first: int = 0, with_key: bool = 
     """Sends one request of each of `accounts` accounts, numbered from `first`."""
     for start in range(first, first + accounts, CHUNK):
         numbers = range(start, min(start + CHUNK, first + accounts))
-        values = [_record(number, with_key) for number in numbers]
+        values = [first_request(number, with_key) for number in numbers]
         pipeline.process(in_memory(values, [T0_S] * len(values)))
 
 
-def _record(number: int, with_key: bool) -> bytes:
+def first_request(number: int, with_key: bool = True) -> bytes:
+    """The native record of an account's first request."""
     key = f'"key":"key_{number:07d}",' if with_key else ""
     return (
         f'{{"event_id":"first-{number}","event_time_s":{T0_S},"account":"acct_{number:07d}",{key}'

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
+from prometheus_client import CollectorRegistry
 
 from detector.allowlist import AllowEntry
 from detector.control import CONTROL, Allow, PolicySwitch, Undo
 from detector.output_records import ALERTS, TOPICS
 from detector.worker import Worker
 from tests.detector.renamed_log import RenamedLog
+from tests.detector.snapshot_rig import PATIENT, files
+from tests.detector.snapshot_rig import told as metric
 from tests.detector.test_worker import BY, FAR_S, SHADOW_TEXT, accused, wanted
 from tests.detector.worker_rig import (
     INPUT,
@@ -129,5 +133,59 @@ def test_switches_and_restarts_on_real_kafka(kafka_log: RenamedLog) -> None:
     assert states(again) == live
     assert live != wanted()[0]
     again.close()
+    alerts = [r.value for r in read_all(kafka_log, ALERTS)]
+    assert len(alerts) == len(set(alerts)) > 5
+
+
+def test_restarts_from_snapshots_on_real_kafka(kafka_log: RenamedLog, tmp_path: Path) -> None:
+    """Workers that stop and start again, and one that takes half of the partitions and gives them
+    back, go on from snapshots: the outputs and the state are those of a pipeline that ran through,
+    and every partition came from a snapshot each time."""
+    producer = kafka_log.producer()
+    producer.send(small_day())
+    producer.close()
+    url = str(tmp_path)
+    first = new_worker(
+        kafka_log, size=100, member="first", snapshots=url, snapshot_settings=PATIENT
+    )
+    run_to(first, len(small_day()) // 3)
+    stood = {number: shard.next_offset for number, shard in first.shards.items()}
+    first.close()
+    latest = {int(path.parent.name[10:]): int(path.name[:20]) for path in files(tmp_path)}
+    assert latest == stood
+    registry = CollectorRegistry()
+    second = new_worker(
+        kafka_log,
+        size=100,
+        member="second",
+        snapshots=url,
+        snapshot_settings=PATIENT,
+        registry=registry,
+    )
+    run_to(second, len(small_day()) // 3)
+    assert metric(registry, "recoveries_total", source="snapshot") == PARTITIONS
+    assert metric(registry, "recoveries_total", source="replay") == 0
+    registry = CollectorRegistry()
+    third = new_worker(
+        kafka_log,
+        size=100,
+        member="third",
+        snapshots=url,
+        snapshot_settings=PATIENT,
+        registry=registry,
+    )
+    give_up_s = time.monotonic() + LIMIT_S
+    while len(third.shards) < PARTITIONS // 2 or len(second.shards) > PARTITIONS // 2:
+        second.turn()
+        third.turn()
+        assert time.monotonic() < give_up_s
+    assert metric(registry, "recoveries_total", source="snapshot") == PARTITIONS // 2
+    second.close()
+    drain(third, log=kafka_log)
+    state, outputs = directly(new_log(small_day()))
+    assert states(third) == state
+    assert told(kafka_log) == outputs
+    assert metric(registry, "snapshots_skipped_total") == 0
+    third.close()
     alerts = [r.value for r in read_all(kafka_log, ALERTS)]
     assert len(alerts) == len(set(alerts)) > 5

@@ -19,9 +19,11 @@ from detector.outputs import Outputs
 from detector.partition import Partition, PartitionSettings
 from detector.pipeline import Models, Pipeline
 from detector.policy import default_policy_path, parse_policy
+from detector.snapshot_keeper import SnapshotKeeper
+from detector.snapshot_store import SnapshotStore
 from detector.switches import LoadModels, ModelShelf
 from detector.worker import Worker
-from detector.worker_settings import WorkerSettings
+from detector.worker_settings import SnapshotSettings, WorkerSettings
 from streams.log import Log, LogRecord, OutputRecord, TopicPartition
 from streams.memory_log import MemoryLog
 from streams.memory_store import TopicSettings
@@ -95,9 +97,24 @@ def new_worker(
     stop: threading.Event | None = None,
     topic: str = INPUT,
     group: str = GROUP,
+    snapshots: str | None = None,
+    snapshot_settings: SnapshotSettings | None = None,
 ) -> Worker:
-    """A worker that has joined; it asks for switches in every turn."""
+    """A worker that has joined; it asks for switches in every turn.
+
+    `snapshots` is the URL of their store.
+    """
     found = models or released()
+    metrics = WorkerMetrics(registry or CollectorRegistry())
+    clock = ticking()
+    keeper = snapshots and SnapshotKeeper(
+        SnapshotStore(snapshots),
+        snapshot_settings or SnapshotSettings(),
+        metrics.snapshots,
+        group=group,
+        partitions_of=log.partitions_for,
+        monotonic_s=clock,
+    )
     return Worker(
         log,
         Pipeline(found, parse_policy(policy_text, "policy"), settings),
@@ -113,10 +130,11 @@ def new_worker(
             control_every_s=0.0,
             retry_s=0.0,
         ),
-        WorkerMetrics(registry or CollectorRegistry()),
+        metrics,
         stop or threading.Event(),
         now_s=_CLOCK,
-        monotonic_s=ticking(),
+        monotonic_s=clock,
+        keeper=keeper or None,
     )
 
 
