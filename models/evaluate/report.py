@@ -1,0 +1,112 @@
+"""The report: Markdown for people, JSON for machines, two plots, a summary for the model card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from models.evaluate import sections, svg
+from models.evaluate.findings import SHARED_LOOKS, Row
+from models.evaluate.markdown import table_text
+
+
+def write_report(out: Path, report: Row) -> list[Path]:
+    """Writes report.md, report.json, summary.json and the plots; returns the files."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = {
+        "report.md": markdown(report),
+        "report.json": json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        "summary.json": json.dumps(summary(report), indent=1, ensure_ascii=False) + "\n",
+        "shares.svg": _shares_plot(report),
+        "reliability.svg": svg.reliability(
+            [(r["mean_score"], r["extraction"]) for r in report["reliability"]["scores"]],
+            title="classes weighed alike, 100 requests",
+        ),
+    }
+    for name, text in files.items():
+        (out / name).write_text(text, "utf-8")
+    return [out / name for name in files]
+
+
+def summary(report: Row) -> Row:
+    """What stands on the model card."""
+    return {
+        "scale": report["scale"], "benign_accounts": report["benign_accounts"],
+        "hold_out": report["hold_out"], "bars": report["bars"],
+    }  # fmt: skip
+
+
+def markdown(report: Row) -> str:
+    """The whole report as text."""
+    parts = [
+        "# Detection on traffic that training never saw",
+        _preface(report),
+        "## Against the bars, 100 requests (and 20)",
+        table_text(sections.bar_rows(report["bars"])),
+        "![TPR over attack share](shares.svg)",
+    ]
+    for setting in SHARED_LOOKS:
+        for rate in report["rates"]:
+            parts += [
+                f"## {setting}: TPR at an account-FPR of {rate:g}",
+                sections.cells(report, setting, rate),
+            ]
+    parts += [
+        "## What the thresholds cost on benign accounts that set none",
+        sections.costs(report),
+    ]
+    parts += ["## By family, source and language", sections.families(report)]
+    parts += ["## Requests to the first alarm, exchanges lost before it", sections.alarms(report)]
+    parts += ["## Precision among 1 M accounts with 1,000 attackers", sections.precision(report)]
+    parts += ["## False alarms at p ≤ .05 by workload and language", sections.strata(report)]
+    parts += ["## Customers whom content cannot tell from harvesters", sections.depends(report)]
+    parts += ["## Public templates", sections.templates(report)]
+    parts += ["## Captured tools, each judged without it", sections.captures(report)]
+    parts += ["## Field cases, by the shipped models", sections.cases(report)]
+    parts += ["## The worst ten mistakes", sections.mistakes(report)]
+    parts += ["## Reliability", "![reliability](reliability.svg)", sections.reliability(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+SETTINGS = """\
+- *general*: benign accounts of every workload, hard negatives among them, four in ten mixed with \
+chat; the attack's other requests are chat by programs that no training saw.
+- *literature*: as published detectors were measured. Benign accounts are ordinary chat, split by \
+account and not by program; the attack's prompts come from other sources; baselines have their \
+benign reference from the very same population.
+- *matched*: attack and benign programs draw the same items from the same lists, and mix in the \
+same share of chat.
+- Public templates are held out by origin; captured tools by tool."""
+
+HELD_OUT = {
+    "kind": "Whole attack families and benign workloads are held out in rotation: the model that "
+    "judges an account never saw its kind, its program or its origin. Ordinary chat alone is held "
+    "out by program, since every training mixes some in.",
+    "program": "Programs and origins are held out in rotation.",
+}
+
+
+def _preface(report: Row) -> str:
+    return (
+        f"Scale {report['scale']:g} of the plan: {report['accounts']:,} accounts, of them "
+        f"{report['benign_accounts']:,} benign, {report['requests']:,} requests, all composed. "
+        f"{HELD_OUT[report['hold_out']]} Thresholds come from benign calibration accounts, for us "
+        "and for the baselines alike; rates are measured on accounts of other programs. Intervals "
+        "are 95 %, by resampling programs. A dash: too few calibration accounts to state the rate. "
+        "A dagger: the rate is below 3 ÷ programs, so it is **composed only** and says nothing of "
+        f"the field. {report['note']}\n\n{SETTINGS}"
+    )
+
+
+def _shares_plot(report: Row) -> str:
+    rate = f"{report['rates'][0]:g}"
+    series: dict[str, list[tuple[float, float]]] = {d: [] for d in report["detectors"]}
+    for c in report["cells"]:
+        if c["setting"] == "general" and c["look"] == 100 and c["evasion"] == "none":
+            for d, rates in c["tpr"].items():
+                if rates[rate] is not None:
+                    series[d].append((c["share"], rates[rate]["value"]))
+    shares = sorted({x for points in series.values() for x, _ in points})
+    return svg.lines(
+        series, shares, title=f"TPR, 100 requests, account-FPR {rate}", below="attack share"
+    )

@@ -1,0 +1,246 @@
+"""The stages of an evaluation: fold models, baselines, shards of accounts, the report.
+
+Each stage is cached by the content of what decides it, so a run that was stopped goes on where it
+was, and a second run only reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from models.baselines import BASELINES
+from models.baselines.baseline import Baseline
+from models.evaluate.bars import bars_table
+from models.evaluate.cache import TRAFFIC, code_digest, data_digest, digest
+from models.evaluate.compose import Job, jobs_of
+from models.evaluate.field import judge_captures, judge_cases
+from models.evaluate.findings import (
+    Row,
+    alarm_table,
+    benign_strata,
+    cells_table,
+    false_positive_table,
+    family_table,
+    precision_table,
+    reliability,
+    set_thresholds,
+    templates_table,
+)
+from models.evaluate.fitting import fit_baselines
+from models.evaluate.fold_models import Folders, model_folders, train_folds, unseen
+from models.evaluate.frame import frame_of
+from models.evaluate.mistakes import worst_mistakes
+from models.evaluate.plan import Plan, cells
+from models.evaluate.shards import OURS, Fitted, Shard, cut, score_shards
+from models.evaluate.units import World, read_world
+from models.workshop import gather
+
+
+class Progress(Protocol):
+    """Told of every stage: its name, and how much of how much is done."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be evaluated.
+
+    Attributes:
+        scale: part of the plan's accounts, in (0, 1].
+        cases: field cases, or None. shipped: models that judge them.
+    """
+
+    plan: Plan
+    folders: Folders
+    scale: float
+    workers: int
+    cases: Path | None
+    shipped: Path
+
+
+def evaluate(order: Order, progress: Progress) -> Row:
+    """Runs every stage that is not cached and returns the report as plain data."""
+    plan, folders = order.plan, order.folders
+    thin = order.scale < plan.thin_below
+    world = read_world(
+        folders.data,
+        folds=plan.thin_folds if thin else plan.folds,
+        hold_out=plan.hold_out,
+        every=plan.thin_every if thin else 1,
+    )
+    jobs = [job for cell in cells(plan, order.scale) for job in jobs_of(cell, world, plan.seed)]
+    wanted = model_folders(
+        world, folders, sorted({job.fold for job in jobs}), seed=plan.seed, thin=thin
+    )
+    shards = _shards(order, world, wanted, jobs)
+    todo = [shard for shard in shards if shard.missing()]
+    needed = wanted if todo or folders.captures is not None else {}
+    _train(order, world, needed, thin, progress)
+    if todo:
+        _score(order, world, wanted, todo, progress)
+    progress("report", 0, 1)
+    report = _report(order, world, wanted, shards)
+    progress("report", 1, 1)
+    return report
+
+
+def _shards(
+    order: Order, world: World, wanted: Mapping[int, Path], jobs: Sequence[Job]
+) -> list[Shard]:
+    plan, folders = order.plan, order.folders
+    data = data_digest(folders.data)
+    traffic = digest(code_digest(TRAFFIC), data, plan.seed, sorted(u.unit for u in world.units))
+    shared = code_digest(
+        ("models/baselines/view.py", "models/baselines/baseline.py", "models/evaluate/fitting.py",
+         "models/evaluate/shards.py", "models/train_cues.py", "models/workshop.py",
+         "detector/fingerprint.py", "detector/tokens.py")
+    )  # fmt: skip
+    own = {b.name: code_digest([b.__module__.replace(".", "/") + ".py"]) for b in BASELINES}
+    ours = code_digest(("models/evaluate/ours.py", "models/vectors.py"))
+
+    def keys(fold: int, literature: bool) -> dict[str, str]:
+        without = digest(sorted(unseen(world, folders, fold)))
+        found = {OURS: digest(OURS, ours, wanted[fold].name)}
+        for name, code in own.items():
+            found[name] = digest(name, code, shared, traffic, without, literature)
+        return found
+
+    return cut(jobs, folders.cache, traffic, keys)
+
+
+def _train(
+    order: Order, world: World, wanted: Mapping[int, Path], thin: bool, progress: Progress
+) -> None:
+    told: list[int] = []
+
+    def done(fold: int) -> None:
+        told.append(fold)
+        progress("models without their fold", len(told), len(wanted))
+
+    if wanted:
+        progress("models without their fold", 0, len(wanted))
+        train_folds(
+            world, order.folders, wanted, seed=order.plan.seed, thin=thin,
+            workers=order.workers, done=done,
+        )  # fmt: skip
+
+
+def _score(
+    order: Order,
+    world: World,
+    wanted: Mapping[int, Path],
+    todo: Sequence[Shard],
+    progress: Progress,
+) -> None:
+    seed, folders = order.plan.seed, order.folders
+    tasks = sorted(
+        {
+            (s.jobs[0].fold, s.jobs[0].cell.setting == "literature")
+            for s in todo
+            if set(s.missing()) - {OURS}
+        }
+    )
+    fitted: dict[tuple[int, bool], Sequence[Baseline]] = {}
+    by_fold = sorted({fold for fold, _ in tasks})
+    fit = partial(_fit, world, folders, seed, tasks)
+    with ProcessPoolExecutor(
+        max(1, order.workers), initializer=threadpool_limits, initargs=(1,)
+    ) as pool:
+        progress("baselines", 0, len(by_fold))
+        for number, found in enumerate(pool.map(fit, by_fold), 1):
+            fitted |= found
+            progress("baselines", number, len(by_fold))
+    total = sum(s.requests for s in todo)
+    made = 0
+
+    def done(requests: int) -> None:
+        nonlocal made
+        made += requests
+        progress("requests composed and scored", made, total)
+
+    progress("requests composed and scored", 0, total)
+    score_shards(
+        todo, world, seed=seed, data=folders.data, folders=wanted, fitted=fitted,
+        workers=order.workers, done=done,
+    )  # fmt: skip
+
+
+def _fit(
+    world: World, folders: Folders, seed: int, tasks: Sequence[tuple[int, bool]], fold: int
+) -> Fitted:
+    without = unseen(world, folders, fold)
+    material = gather(folders.data, None, seed, lambda text: None, thin=True, without=without)
+    return {
+        task: fit_baselines(material, world, literature=task[1], seed=seed, data=folders.data)
+        for task in tasks
+        if task[0] == fold
+    }
+
+
+def _report(order: Order, world: World, wanted: Mapping[int, Path], shards: Sequence[Shard]) -> Row:
+    plan = order.plan
+    frame = frame_of(shards)
+    detectors = [OURS, *(b.name for b in BASELINES)]
+    limits = set_thresholds(frame, detectors, plan)
+    found = cells_table(frame, detectors, limits, plan)
+    costs = false_positive_table(frame, detectors, limits, plan)
+    jobs = [job for shard in shards for job in shard.jobs]
+    report: Row = {
+        "scale": order.scale,
+        "note": _note(order),
+        "hold_out": plan.hold_out,
+        "rates": list(plan.rates),
+        "detectors": detectors,
+        "accounts": len(jobs),
+        "benign_accounts": sum(job.cell.label == "benign" for job in jobs),
+        "requests": sum(job.cell.requests for job in jobs),
+        "bars": bars_table(found, costs),
+        "cells": found,
+        "false_positives": costs,
+        "families": family_table(frame, limits, plan),
+        "to_alarm": alarm_table(frame, shards, limits, plan),
+        "precision": precision_table(found, costs),
+        "benign_strata": benign_strata(frame, limits, plan),
+        "templates": templates_table(frame),
+        "mistakes": worst_mistakes(frame, shards, wanted),
+        "reliability": reliability(frame, limits),
+        "captures": None,
+        "cases": None,
+    }
+    if order.folders.captures is not None:
+        report["captures"] = _captures(order.folders.captures, order.folders.cache, world, wanted)
+    if order.cases is not None:
+        report["cases"] = judge_cases(order.cases, order.shipped)
+    return report
+
+
+def _captures(captures: Path, cache: Path, world: World, wanted: Mapping[int, Path]) -> Row:
+    code = code_digest(("detector", "streams", "models/rotate.py", "models/evaluate/field.py"))
+    key = digest(code, data_digest(captures), sorted(p.name for p in wanted.values()))
+    path = cache / "captures" / f"{key}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(judge_captures(captures, world, wanted)), "utf-8")
+    found: Row = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def _note(order: Order) -> str:
+    said = []
+    if order.folders.data is None:
+        said.append("There was no data folder: bank and corpus alone.")
+    if order.scale < order.plan.thin_below:
+        said.append(
+            "This is a thin run with few programs and folds: it shows that the protocol runs, its "
+            "figures mean nothing."
+        )
+    return " ".join(said)

@@ -1,0 +1,149 @@
+"""What is split: programs with the fold that judges them and the half they calibrate or test.
+
+A unit (a program of the bank, an origin of public templates, a captured tool) is never on both
+sides of a split. With `hold_out = "kind"` a fold is a set of whole attack families and benign
+workloads, so that the model that judges an account never saw its kind at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from zlib import crc32
+
+from models.public_templates import read_templates
+from models.texts import bank_programs
+from streams.traffic.bank import Program
+from streams.traffic.day import ordinary_chat
+
+CALIBRATION, TEST = 0, 1
+BANK_ONLY = -1
+"""Number of the fold whose model is trained on the bank alone."""
+
+ORIGIN_FOLDS = 100
+"""From here on folds hold out origins of public templates, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A program and where it belongs.
+
+    Attributes:
+        unit: what must stay on one side of a split, as `models.workshop` names it.
+        source: "bank" or "templates".
+        fold: the fold whose model judges it.
+        half: CALIBRATION or TEST; thresholds come from benign accounts of the first alone.
+    """
+
+    program: Program
+    unit: str
+    source: str
+    fold: int
+    half: int
+
+    @property
+    def family(self) -> str:
+        """Label and kind: an attack family or a benign workload."""
+        return f"{self.program.label}/{self.program.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All units, and the chat programs that accounts mix in.
+
+    Attributes:
+        reserved: chat programs that no fold's training sees.
+        folds: number of folds.
+    """
+
+    units: tuple[Unit, ...]
+    reserved: tuple[Program, ...]
+    folds: int
+
+
+def read_world(
+    data: Path | None, *, folds: int, hold_out: Literal["kind", "program"], every: int = 1
+) -> World:
+    """Programs of the bank and of `data`/templates; `every` takes each so-manieth of a family."""
+    found = [(p, f"program {p.id}", "bank") for p, _ in bank_programs()]
+    if data is not None:
+        found += [(p, f"origin {origin}", "templates") for p, origin in read_templates(data)]
+    if every > 1:
+        found = _thinned(found, every)
+    fold = _folds([p for p, _, _ in found], folds) if hold_out == "kind" else {}
+    chats = ordinary_chat([p for p, _, source in found if source == "bank"])
+    medium = {p.id for p in chats}
+
+    def fold_of(program: Program, unit: str) -> int:
+        by_name = crc32(unit.encode()) % folds
+        return by_name if program.id in medium else fold.get(_family(program), by_name)
+
+    units = tuple(Unit(p, u, source, fold_of(p, u), _half(u)) for p, u, source in found)
+    reserved = [p for p in chats if crc32(p.id.encode()) % 3 == 0] or chats[:1]
+    return World(units, tuple(reserved), folds)
+
+
+def held_out(world: World, fold: int, tools: Sequence[str]) -> frozenset[str]:
+    """Units that the training for a fold must not see; `tools` are the captured tools."""
+    out = {f"program {p.id}" for p in world.reserved}
+    if fold >= ORIGIN_FOLDS:
+        templates = [u.unit for u in world.units if u.source == "templates"]
+        return frozenset(u for u in templates if origin_fold(u, world.folds) == fold)
+    if fold == BANK_ONLY:
+        out |= {u.unit for u in world.units if u.source != "bank"}
+        return frozenset(out | {f"tool {t}" for t in tools})
+    out |= {u.unit for u in world.units if u.fold == fold}
+    return frozenset(out | {f"tool {t}" for t in tools if tool_fold(t, world.folds) == fold})
+
+
+def thinned_away(world: World, data: Path | None) -> frozenset[str]:
+    """Units that a thinned world does not have: a training on it must not have them either."""
+    every = {f"program {p.id}" for p, _ in bank_programs()}
+    if data is not None:
+        every |= {f"origin {origin}" for _, origin in read_templates(data)}
+    return frozenset(every - {u.unit for u in world.units})
+
+
+def origin_fold(unit: str, folds: int) -> int:
+    """The fold that holds out an origin."""
+    return ORIGIN_FOLDS + crc32(f"origin fold {unit}".encode()) % folds
+
+
+def tool_fold(tool: str, folds: int) -> int:
+    """The fold whose model judges a captured tool."""
+    return crc32(tool.encode()) % folds
+
+
+def _family(program: Program) -> str:
+    return f"{program.label}/{program.kind}"
+
+
+def _half(unit: str) -> int:
+    return crc32(f"half {unit}".encode()) % 2
+
+
+def _folds(programs: Sequence[Program], folds: int) -> dict[str, int]:
+    """Family -> fold: the largest first, each to the fold that has fewest of its label."""
+    sizes = Counter(_family(p) for p in programs)
+    load: Counter[tuple[str, int]] = Counter()
+    out: dict[str, int] = {}
+    for family, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
+        label = family.partition("/")[0]
+        best = min(range(folds), key=lambda f: (load[label, f], f))
+        out[family] = best
+        load[label, best] += size
+    return out
+
+
+def _thinned(found: list[tuple[Program, str, str]], every: int) -> list[tuple[Program, str, str]]:
+    seen: Counter[str] = Counter()
+    out = []
+    for program, unit, source in found:
+        family = _family(program)
+        if seen[family] % every == 0:
+            out.append((program, unit, source))
+        seen[family] += 1
+    return out
