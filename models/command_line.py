@@ -188,7 +188,7 @@ def evaluate_command(
     alone: Annotated[bool, typer.Option(help="Without the data folder: the bank alone.")] = False,
 ) -> None:
     """Measure detection and every baseline on programs, families and workloads held out."""
-    from models.evaluate.fold_models import Folders  # noqa: PLC0415  (scikit-learn is slow)
+    from models.evaluate.fold_models import split_folders  # noqa: PLC0415  (scikit-learn is slow)
     from models.evaluate.plan import DEFAULT_PLAN, PlanError, load_plan  # noqa: PLC0415
     from models.evaluate.report import write_report  # noqa: PLC0415
     from models.evaluate.run import Order, evaluate  # noqa: PLC0415
@@ -202,7 +202,7 @@ def evaluate_command(
         cases = cases or (there[2] if there[2].is_file() else None)
     try:
         order = Order(
-            load_plan(plan or DEFAULT_PLAN), Folders(data, captures, cache), scale, workers,
+            load_plan(plan or DEFAULT_PLAN), split_folders(data, captures, cache), scale, workers,
             cases, models,
         )  # fmt: skip
     except PlanError as error:

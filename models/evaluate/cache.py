@@ -11,24 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).parents[2]
+from models.evaluate.import_closure import ROOT, import_closure
 
-TRAFFIC = (
-    "streams/record.py", "streams/traffic", "models/public_templates.py", "models/accounts.py",
-    "models/evaluate/compose.py", "models/evaluate/evade.py", "models/evaluate/matching.py",
-    "models/evaluate/units.py",
-)  # fmt: skip
-"""Code and bank that decide what an account sends."""
+DATA_OF_CODE = ("streams/traffic/bank", "models/corpus")
+"""Folders of the checkout that code reads without importing."""
 
-TRAINING = ("streams", "detector", "models/corpus")
-"""With the workshop's own files: what decides what a fold's model is. More than need be, so that
-nothing is missed; services that are no part of it are left out."""
+READERS = ("streams/formats", "streams/intake.py", "streams/privacy.py")
+"""Reach composed traffic through imports alone: it is made as records and passes no reader."""
 
-NOT_TRAINING = (
-    "detector/api", "detector/cli", "detector/gateways", "detector/sinks", "detector/store",
-    "models/__main__.py", "models/calibration_report.py", "models/command_line.py",
-    "models/rotate.py", "models/simulated_month.py", "streams/kafka", "streams/memory",
-)  # fmt: skip
 _SUFFIXES = frozenset({".py", ".jsonl", ".json", ".toml", ".npz", ".gz", ".csv", ".txt"})
 
 
@@ -37,25 +27,20 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def code_digest(paths: Iterable[str], without: Iterable[str] = ()) -> str:
-    """Digest of files and folders of the checkout, names included."""
+def code_digest(modules: Iterable[str], without: Iterable[str] = ()) -> str:
+    """Digest of the files that the modules' results depend on, names included: their own, those of
+    what they import, and the bank and corpus. `without`: starts of paths to leave out."""
     left_out = tuple(without)
-    found: list[Path] = []
-    for name in paths:
-        path = ROOT / name
-        found += [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    lines = [
-        (str(p.relative_to(ROOT)), file_digest(p))
-        for p in sorted(found)
-        if p.suffix in _SUFFIXES and not str(p.relative_to(ROOT)).startswith(left_out)
-    ]
-    return digest(lines)
+    found = import_closure(modules)
+    for folder in DATA_OF_CODE:
+        found += [p for p in (ROOT / folder).rglob("*") if p.is_file() and p.suffix in _SUFFIXES]
+    names = {str(p.relative_to(ROOT)): p for p in found}
+    return digest([(n, file_digest(names[n])) for n in sorted(names) if not n.startswith(left_out)])
 
 
-def training_digest() -> str:
-    """Digest of everything that decides what training makes of the same data."""
-    own = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "models").glob("*.py"))
-    return code_digest((*TRAINING, *own), NOT_TRAINING)
+def files_digest(*names: str) -> str:
+    """Digest of files of the checkout and of nothing that they import."""
+    return digest([(name, file_digest(ROOT / name)) for name in names])
 
 
 def data_digest(*folders: Path | None) -> str:

@@ -18,12 +18,11 @@ from models.accounts import START_S, Account
 from models.evaluate.evade import REWRITES, evading_program
 from models.evaluate.matching import LISTS, matchable, matched_units
 from models.evaluate.plan import Cell
-from models.evaluate.units import BANK_ONLY, Unit, World, origin_fold
+from models.evaluate.units import Unit, World, bank_fold, origin_fold
 from streams.record import ApiRequest
 from streams.traffic.answers import Filler
 from streams.traffic.bank import Program
 from streams.traffic.corpus import Corpus
-from streams.traffic.day import ordinary_chat
 from streams.traffic.grammar import ALL_DOMAINS
 from streams.traffic.identity import draw_identity
 from streams.traffic.masks import apply_profile, draw_profile
@@ -47,10 +46,15 @@ class Job:
 
     @property
     def fold(self) -> int:
-        """The fold whose model judges it."""
+        """The fold whose model judges it. The literature's benign accounts are of one population
+        that no training has seen, so they are dealt out to the folds evenly."""
         if self.cell.setting == "templates":
             return origin_fold(self.unit.unit, self.folds)
-        return BANK_ONLY if self.cell.setting == "templates_bank_only" else self.unit.fold
+        if self.cell.setting == "templates_bank_only":
+            return bank_fold(self.cell.bank_part)
+        if self.cell.setting == "literature" and self.cell.label == "benign":
+            return crc32(f"{self.unit.unit}#{self.copy}".encode()) % self.folds
+        return self.unit.fold
 
     @property
     def half(self) -> int:
@@ -92,9 +96,9 @@ def jobs_of(cell: Cell, world: World, seed: int) -> list[Job]:
 def _pool(cell: Cell, world: World) -> list[Unit]:
     units = [u for u in world.units if u.program.label == cell.label]
     if cell.setting == "literature":
-        chats = {p.id for p in ordinary_chat([u.program for u in units])}
         if cell.label == "benign":
-            return [u for u in units if u.program.id in chats and u.source == "bank"]
+            plain = {p.id for p in world.plain}
+            return [u for u in units if u.program.id in plain and u.source == "bank"]
         other = [u for u in units if "chat_message" not in u.program.slots.values()]
         return [u for u in other if u.source == "bank"]
     if cell.setting == "matched":
@@ -138,7 +142,8 @@ class Composition:
         pace: Pace | None = "human" if paced else None
         items, program = self._items(job, program, rng)
         program = evading_program(program, cell.evasion, int(rng.integers(2**31)))
-        chat = self.world.reserved[int(rng.integers(len(self.world.reserved)))]
+        chats = self.world.plain if cell.setting == "literature" else self.world.reserved
+        chat = chats[int(rng.integers(len(chats)))]
         parts: list[tuple[ApiRequest, bool]] = []
         for number, (what, count) in enumerate(((program, own), (chat, cell.requests - own))):
             if count < 1:
@@ -147,7 +152,8 @@ class Composition:
                 what, requests=count, start_s=start_s, span_s=span_s,
                 seed=[*key, PART_SEED, number], identity=who,
                 items=None if number else items, pace="human" if number else pace,
-                others=() if number else self._others(), filler=self.filler, corpus=self.corpus,
+                others=() if number else self._others(job.unit), filler=self.filler,
+                corpus=self.corpus,
             )  # fmt: skip
             rewrite = None if number else REWRITES.get(cell.evasion)
             if rewrite is not None:
@@ -186,8 +192,13 @@ class Composition:
         seed = crc32(f"{found[0]}/{program.lang}/{number}".encode())
         return Items(seed, domains=ALL_DOMAINS), found[1]
 
-    def _others(self) -> Sequence[Program]:
-        return [u.program for u in self.world.units if u.program.label == "benign"]
+    def _others(self, unit: Unit) -> Sequence[Program]:
+        """What a reseller's end users run: as unknown to the judging model as all the rest."""
+        return [
+            u.program
+            for u in self.world.units
+            if u.program.label == "benign" and u.fold == unit.fold and u.half == unit.half
+        ]
 
 
 def _one_host(requests: Sequence[ApiRequest], rng: Generator) -> None:

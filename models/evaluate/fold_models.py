@@ -13,7 +13,8 @@ from tempfile import mkdtemp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.accounts import tool_of
-from models.evaluate.cache import data_digest, digest, training_digest
+from models.evaluate.cache import code_digest, data_digest, digest
+from models.evaluate.split_data import split_data
 from models.evaluate.units import World, held_out, thinned_away
 from models.train import train_on
 from models.workshop import gather
@@ -24,14 +25,24 @@ class Folders:
     """What an evaluation reads and where it keeps what it made.
 
     Attributes:
-        data: laid out like the data folder's data/, or None.
+        training: laid out like the data folder's data/, or None: what is learnt from.
+        judged: the same, with other prompts: what judged accounts send.
         captures: laid out like its captures/, or None.
         cache: folder of cached stages.
     """
 
-    data: Path | None
+    training: Path | None
+    judged: Path | None
     captures: Path | None
     cache: Path
+
+
+def split_folders(data: Path | None, captures: Path | None, cache: Path) -> Folders:
+    """Splits the data folder by prompt hash."""
+    split = split_data(data, cache)
+    if split is None:
+        return Folders(None, None, captures, cache)
+    return Folders(split.training, split.judged, captures, cache)
 
 
 def captured_tools(captures: Path | None) -> list[str]:
@@ -45,14 +56,15 @@ def captured_tools(captures: Path | None) -> list[str]:
 def unseen(world: World, folders: Folders, fold: int) -> frozenset[str]:
     """Every unit that the training for a fold goes without."""
     tools = captured_tools(folders.captures)
-    return held_out(world, fold, tools) | thinned_away(world, folders.data)
+    return held_out(world, fold, tools) | thinned_away(world, folders.judged)
 
 
 def model_folders(
     world: World, folders: Folders, folds: list[int], *, seed: int, thin: bool
 ) -> Mapping[int, Path]:
     """Fold -> folder of its model, named by the content of all that decides it."""
-    base = (training_digest(), data_digest(folders.data, folders.captures), seed, thin)
+    code = code_digest(["models.train"])
+    base = (code, data_digest(folders.training, folders.captures), seed, thin)
     return {
         fold: folders.cache / "models" / digest(base, sorted(unseen(world, folders, fold)))
         for fold in folds
@@ -85,7 +97,7 @@ def _train(folders: Folders, seed: int, thin: bool, task: tuple[Path, frozenset[
     path, without = task
     path.parent.mkdir(parents=True, exist_ok=True)
     work = Path(mkdtemp(dir=path.parent))
-    material = gather(folders.data, folders.captures, seed, _silent, thin=thin, without=without)
+    material = gather(folders.training, folders.captures, seed, _silent, thin=thin, without=without)
     train_on(material, work, version=f"fold-{path.name}", seed=seed, step=_silent)
     shutil.rmtree(path, ignore_errors=True)
     work.rename(path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.kernels import next_point
 from detector.pipeline import Models
 from models.evaluate.compose import Judged
 from models.vectors import sample_vectors
@@ -42,10 +43,22 @@ class Points:
         return out
 
 
+def scoring_points(most: int) -> list[int]:
+    """Requests after which every account is scored, up to `most`."""
+    points, n = [], 0
+    while (n := int(next_point(n))) <= most:
+        points.append(n)
+    return points
+
+
 def score_points(judged: Sequence[Judged], models: Models) -> Points:
     """Runs accounts through the detector's state and its scorer."""
     samples = sample_vectors([j.account for j in judged], models.cues)
-    use = samples.requests >= LEAST_REQUESTS
+    length = np.array([len(j.account.requests) for j in judged])[samples.account]
+    planned = scoring_points(int(length.max(initial=0)))
+    # the end of an account is a look that the service takes only where it is a scoring point
+    use = (samples.requests < length) | np.isin(samples.requests, planned)
+    use &= samples.requests >= LEAST_REQUESTS
     x, owner, requests = samples.x[use], samples.account[use], samples.requests[use]
     score = models.scorer.probabilities(models.scorer.impute(x))
     order = np.lexsort((score, owner))

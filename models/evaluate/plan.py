@@ -9,6 +9,8 @@ from zlib import crc32
 
 import msgspec
 
+from models.evaluate.units import BANK_PARTS
+
 Setting = Literal["general", "literature", "matched", "templates", "templates_bank_only", "depends"]
 GroupLabel = Literal["benign", "extraction", "depends"]
 Evasion = Literal[
@@ -43,6 +45,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     least: int = 0
     shares: tuple[float, ...] = (1.0,)
     evasions: tuple[Evasion, ...] = ("none",)
+    bank_parts: tuple[float, ...] = (1.0,)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +57,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rates: tuple[float, ...]
     bootstrap: int
     most_requests: int
+    one_copy_below: float
     thin_below: float
     thin_every: int
     thin_folds: int
@@ -68,6 +72,8 @@ class Cell:
     Attributes:
         share: part of the requests that the account's own program makes; the rest is chat.
         accounts: how many, at the scale asked for.
+        bank_part: part of the bank that the judging model is trained on; 1 but for the learning
+            curve.
     """
 
     setting: Setting
@@ -77,16 +83,22 @@ class Cell:
     share: float
     evasion: Evasion
     accounts: int
+    bank_part: float = 1.0
 
     @property
     def name(self) -> str:
         """Unique in a plan."""
-        return f"{self.setting}/{self.label}/{self.requests}/{self.share:g}/{self.evasion}"
+        part = "" if self.bank_part == 1.0 else f"/bank {self.bank_part:g}"
+        return f"{self._sent}{part}"
 
     @property
     def seed(self) -> int:
-        """Seed of the cell, by its name."""
-        return crc32(self.name.encode())
+        """Seed of the cell, by what is sent: the same whatever model judges it."""
+        return crc32(self._sent.encode())
+
+    @property
+    def _sent(self) -> str:
+        return f"{self.setting}/{self.label}/{self.requests}/{self.share:g}/{self.evasion}"
 
 
 def load_plan(path: Path = DEFAULT_PLAN) -> Plan:
@@ -98,6 +110,8 @@ def load_plan(path: Path = DEFAULT_PLAN) -> Plan:
     for group in plan.groups:
         if not group.looks or max(group.looks) != group.requests:
             raise PlanError(path, f"the last look at {group.setting} must be at {group.requests}")
+        if not set(group.bank_parts) <= set(BANK_PARTS.values()):
+            raise PlanError(path, f"bank_parts are among {sorted(BANK_PARTS.values())}")
     total = planned_requests(cells(plan, 1.0))
     if total > plan.most_requests:
         raise PlanError(path, f"{total} requests, more than most_requests")
@@ -116,8 +130,9 @@ def cells(plan: Plan, scale: float) -> list[Cell]:
             count = min(count, 8)  # long accounts cost most; a thin plan only shows that they run
         for share in group.shares:
             out += [
-                Cell(group.setting, group.label, group.requests, group.looks, share, e, count)
+                Cell(group.setting, group.label, group.requests, group.looks, share, e, count, part)
                 for e in group.evasions
+                for part in group.bank_parts
             ]
     return out
 

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from models.baselines import BASELINES
 from models.baselines.baseline import Baseline
 from models.evaluate.bars import bars_table
-from models.evaluate.cache import TRAFFIC, code_digest, data_digest, digest
+from models.evaluate.cache import READERS, code_digest, data_digest, digest, files_digest
 from models.evaluate.compose import Job, jobs_of
 from models.evaluate.field import judge_captures, judge_cases
 from models.evaluate.findings import (
@@ -40,7 +40,7 @@ from models.evaluate.frame import frame_of
 from models.evaluate.mistakes import worst_mistakes
 from models.evaluate.plan import Plan, cells
 from models.evaluate.shards import OURS, Fitted, Shard, cut, score_shards
-from models.evaluate.units import World, read_world
+from models.evaluate.units import BANK_PARTS, World, read_world
 from models.workshop import gather
 
 
@@ -71,20 +71,21 @@ def evaluate(order: Order, progress: Progress) -> Row:
     """Runs every stage that is not cached and returns the report as plain data."""
     plan, folders = order.plan, order.folders
     thin = order.scale < plan.thin_below
+    one_copy = order.scale < plan.one_copy_below
     world = read_world(
-        folders.data,
+        folders.judged,
         folds=plan.thin_folds if thin else plan.folds,
         hold_out=plan.hold_out,
         every=plan.thin_every if thin else 1,
     )
     jobs = [job for cell in cells(plan, order.scale) for job in jobs_of(cell, world, plan.seed)]
     wanted = model_folders(
-        world, folders, sorted({job.fold for job in jobs}), seed=plan.seed, thin=thin
+        world, folders, sorted({job.fold for job in jobs}), seed=plan.seed, thin=one_copy
     )
     shards = _shards(order, world, wanted, jobs)
     todo = [shard for shard in shards if shard.missing()]
     needed = wanted if todo or folders.captures is not None else {}
-    _train(order, world, needed, thin, progress)
+    _train(order, world, needed, one_copy, progress)
     if todo:
         _score(order, world, wanted, todo, progress)
     progress("report", 0, 1)
@@ -97,19 +98,29 @@ def _shards(
     order: Order, world: World, wanted: Mapping[int, Path], jobs: Sequence[Job]
 ) -> list[Shard]:
     plan, folders = order.plan, order.folders
-    data = data_digest(folders.data)
-    traffic = digest(code_digest(TRAFFIC), data, plan.seed, sorted(u.unit for u in world.units))
-    shared = code_digest(
-        ("models/baselines/view.py", "models/baselines/baseline.py", "models/evaluate/fitting.py",
-         "models/evaluate/shards.py", "models/train_cues.py", "models/workshop.py",
-         "detector/fingerprint.py", "detector/tokens.py")
+    traffic = digest(
+        code_digest(["models.evaluate.compose"], READERS), data_digest(folders.judged), plan.seed,
+        sorted(u.unit for u in world.units),
     )  # fmt: skip
-    own = {b.name: code_digest([b.__module__.replace(".", "/") + ".py"]) for b in BASELINES}
-    ours = code_digest(("models/evaluate/ours.py", "models/vectors.py"))
+    shared = digest(
+        data_digest(folders.training),
+        files_digest(
+            "models/baselines/view.py", "models/baselines/baseline.py", "models/workshop.py",
+            "models/evaluate/fitting.py", "models/train_cues.py", "detector/fingerprint.py",
+            "detector/tokens.py",
+        ),
+    )  # fmt: skip
+    own = {b.name: files_digest(b.__module__.replace(".", "/") + ".py") for b in BASELINES}
+    ours = (
+        code_digest(["models.vectors", "detector.scorer"]),
+        files_digest("models/evaluate/ours.py"),
+    )
 
     def keys(fold: int, literature: bool) -> dict[str, str]:
         without = digest(sorted(unseen(world, folders, fold)))
         found = {OURS: digest(OURS, ours, wanted[fold].name)}
+        if BANK_PARTS.get(fold, 1.0) < 1.0:  # the learning curve is ours alone
+            return found
         for name, code in own.items():
             found[name] = digest(name, code, shared, traffic, without, literature)
         return found
@@ -169,7 +180,7 @@ def _score(
 
     progress("requests composed and scored", 0, total)
     score_shards(
-        todo, world, seed=seed, data=folders.data, folders=wanted, fitted=fitted,
+        todo, world, seed=seed, data=folders.judged, folders=wanted, fitted=fitted,
         workers=order.workers, done=done,
     )  # fmt: skip
 
@@ -178,9 +189,9 @@ def _fit(
     world: World, folders: Folders, seed: int, tasks: Sequence[tuple[int, bool]], fold: int
 ) -> Fitted:
     without = unseen(world, folders, fold)
-    material = gather(folders.data, None, seed, lambda text: None, thin=True, without=without)
+    material = gather(folders.training, None, seed, lambda text: None, thin=True, without=without)
     return {
-        task: fit_baselines(material, world, literature=task[1], seed=seed, data=folders.data)
+        task: fit_baselines(material, world, literature=task[1], seed=seed, data=folders.training)
         for task in tasks
         if task[0] == fold
     }
@@ -224,7 +235,7 @@ def _report(order: Order, world: World, wanted: Mapping[int, Path], shards: Sequ
 
 
 def _captures(captures: Path, cache: Path, world: World, wanted: Mapping[int, Path]) -> Row:
-    code = code_digest(("detector", "streams", "models/rotate.py", "models/evaluate/field.py"))
+    code = code_digest(["models.evaluate.field"]), files_digest("detector/policies/default.toml")
     key = digest(code, data_digest(captures), sorted(p.name for p in wanted.values()))
     path = cache / "captures" / f"{key}.json"
     if not path.exists():
@@ -236,7 +247,7 @@ def _captures(captures: Path, cache: Path, world: World, wanted: Mapping[int, Pa
 
 def _note(order: Order) -> str:
     said = []
-    if order.folders.data is None:
+    if order.folders.judged is None:
         said.append("There was no data folder: bank and corpus alone.")
     if order.scale < order.plan.thin_below:
         said.append(

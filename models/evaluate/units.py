@@ -8,9 +8,10 @@ workloads, so that the model that judges an account never saw its kind at all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 from zlib import crc32
 
@@ -20,8 +21,11 @@ from streams.traffic.bank import Program
 from streams.traffic.day import ordinary_chat
 
 CALIBRATION, TEST = 0, 1
-BANK_ONLY = -1
-"""Number of the fold whose model is trained on the bank alone."""
+BANK_PARTS: Mapping[int, float] = MappingProxyType({-1: 1.0, -2: 0.5, -3: 0.25, -4: 0.125})
+"""Fold -> the part of the bank that its model is trained on, and on nothing else. Each part holds
+the smaller ones: the learning curve over the size of the bank."""
+
+PLAIN_SOURCES = frozenset({"chat_message", "question"})
 
 ORIGIN_FOLDS = 100
 """From here on folds hold out origins of public templates, and nothing else."""
@@ -63,6 +67,13 @@ class World:
     reserved: tuple[Program, ...]
     folds: int
 
+    @property
+    def plain(self) -> tuple[Program, ...]:
+        """Reserved chats that open with what people wrote and nothing else: the literature's data
+        set."""
+        found = tuple(p for p in self.reserved if _is_plain(p))
+        return found or self.reserved
+
 
 def read_world(
     data: Path | None, *, folds: int, hold_out: Literal["kind", "program"], every: int = 1
@@ -92,8 +103,9 @@ def held_out(world: World, fold: int, tools: Sequence[str]) -> frozenset[str]:
     if fold >= ORIGIN_FOLDS:
         templates = [u.unit for u in world.units if u.source == "templates"]
         return frozenset(u for u in templates if origin_fold(u, world.folds) == fold)
-    if fold == BANK_ONLY:
-        out |= {u.unit for u in world.units if u.source != "bank"}
+    if fold in BANK_PARTS:
+        part = BANK_PARTS[fold]
+        out |= {u.unit for u in world.units if u.source != "bank" or _place(u.unit) >= part}
         return frozenset(out | {f"tool {t}" for t in tools})
     out |= {u.unit for u in world.units if u.fold == fold}
     return frozenset(out | {f"tool {t}" for t in tools if tool_fold(t, world.folds) == fold})
@@ -115,6 +127,22 @@ def origin_fold(unit: str, folds: int) -> int:
 def tool_fold(tool: str, folds: int) -> int:
     """The fold whose model judges a captured tool."""
     return crc32(tool.encode()) % folds
+
+
+def bank_fold(part: float) -> int:
+    """The fold whose model is trained on that part of the bank."""
+    return next(fold for fold, of in BANK_PARTS.items() if of == part)
+
+
+def _place(unit: str) -> float:
+    """Where a unit of the bank stands in the order in which the bank grows, in [0, 1)."""
+    return crc32(f"bank part {unit}".encode()) % 1000 / 1000
+
+
+def _is_plain(program: Program) -> bool:
+    openings = program.wordings or program.turns[:1]
+    sources = {f"{{{slot}}}" for slot, origin in program.slots.items() if origin in PLAIN_SOURCES}
+    return program.system is None and all(frame in sources for frame in openings)
 
 
 def _family(program: Program) -> str:

@@ -20,7 +20,9 @@ from models.evaluate.shards import OURS
 def test_a_hundredth_of_the_plan(tmp_path: Path) -> None:
     """It runs from an empty cache to a report that has every cell for us and every baseline; a
     second run composes nothing and reports the same."""
-    order = Order(load_plan(), Folders(None, None, tmp_path / "cache"), 0.01, 2, None, ARTIFACTS)
+    order = Order(
+        load_plan(), Folders(None, None, None, tmp_path / "cache"), 0.01, 2, None, ARTIFACTS
+    )
     stages: list[str] = []
     report = evaluate(order, lambda stage, done, total: stages.append(stage))
     assert "requests composed and scored" in stages

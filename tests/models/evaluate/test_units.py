@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from models.evaluate.units import BANK_ONLY, held_out, read_world, thinned_away
+from models.evaluate.units import held_out, read_world, thinned_away
 from models.texts import bank_programs
 from models.workshop import gather
 from streams.traffic.bank import Program
@@ -38,7 +38,7 @@ def test_held_out_covers_what_is_judged() -> None:
         assert {f"program {p.id}" for p in WORLD.reserved} <= out
         left |= {u for u in out if u.startswith("tool ")}
     assert left == {f"tool {t}" for t in tools}
-    assert {f"tool {t}" for t in tools} <= held_out(WORLD, BANK_ONLY, tools)
+    assert {f"tool {t}" for t in tools} <= held_out(WORLD, -1, tools)
 
 
 def test_halves_share_no_unit() -> None:
