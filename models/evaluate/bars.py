@@ -13,6 +13,9 @@ BARS: tuple[tuple[int, float, float], ...] = (
 )  # fmt: skip
 """(requests, share, least TPR at an account-FPR of BAR_RATE); 0 where only baselines are a bar."""
 
+NOT_BELOW_FROM = 0.5
+"""From this share on only "not below beyond the interval" is asked, below it more than any."""
+
 OVER_BUDGET = 2.0
 BAR_RATES = (0.001, 0.01)
 """The bar is at the first; the second is told beside it, since few accounts can state the first."""
@@ -22,7 +25,7 @@ def bars_table(cells: Sequence[Row], costs: Sequence[Row]) -> list[Row]:
     """One row a bar, setting and rate: our TPR, the bar, the best baseline and which it is.
 
     A baseline whose false alarms on test accounts are more than OVER_BUDGET times the rate does not
-    work at that rate; it is named, but is no rival.
+    work at that rate; it is named, but is no rival in `ahead`; in `ahead_of_all` every one is.
     """
     out = []
     for setting in SHARED_LOOKS:
@@ -49,15 +52,21 @@ def _row(cell: Row, cost: Row, share: float, bar: float, rate: float) -> Row:
     told = {d: r for d, r in found.items() if r is not None and fpr[d] is not None}
     rivals = {d: r for d, r in told.items() if fpr[d]["value"] <= OVER_BUDGET * rate}
     best = max(rivals, key=lambda d: rivals[d]["value"], default=None)
-    ahead = None
-    if ours is not None and best is not None:
-        ahead = ours["value"] > rivals[best]["value"]
-        if share >= 0.5:  # there only "not below beyond the interval" is asked
-            ahead = ours["high"] >= rivals[best]["value"]
+    highest = max(told, key=lambda d: told[d]["value"], default=None)
     return {
         "setting": cell["setting"], "requests": cell["look"], "share": share, "rate": rate,
         "bar": bar or None, "ours": ours, "programs": cell["programs"], "our_fpr": fpr[OURS],
         "reached": None if ours is None or not bar else ours["value"] >= bar,
-        "best_baseline": best, "best": rivals[best] if best else None, "ahead": ahead,
+        "best_baseline": best, "best": rivals[best] if best else None,
+        "ahead": _ahead(ours, rivals[best] if best else None, share),
+        "ahead_of_all": _ahead(ours, told[highest] if highest else None, share),
         "over_budget": sorted(told.keys() - rivals.keys()),
     }  # fmt: skip
+
+
+def _ahead(ours: Row | None, other: Row | None, share: float) -> bool | None:
+    if ours is None or other is None:
+        return None
+    if share >= NOT_BELOW_FROM:
+        return bool(ours["high"] >= other["value"])
+    return bool(ours["value"] > other["value"])

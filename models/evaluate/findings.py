@@ -22,6 +22,7 @@ SHIPPED_LEVEL = 0.05
 POPULATION, ATTACKERS = 1_000_000, 1_000
 COUNTED_AT = (20, 50, 100, 200, 500, 1000)
 TEMPLATE_RATE = 0.05
+BAG_OF_WORDS = "bag of words"
 SHARED_LOOKS = ("general", "literature", "matched")
 
 
@@ -119,24 +120,29 @@ def family_table(frame: pd.DataFrame, limits: Thresholds, plan: Plan) -> list[Ro
     return out
 
 
-def benign_strata(frame: pd.DataFrame, limits: Thresholds, plan: Plan) -> list[Row]:
-    """Alarms at p ≤ SHIPPED_LEVEL of benign test accounts, by workload and by language."""
-    test = frame[
+def benign_strata(frame: pd.DataFrame, plan: Plan) -> list[Row]:
+    """Alarms at p ≤ SHIPPED_LEVEL of benign accounts, by workload and by language.
+
+    Each half of the programs is judged by a calibration on the other.
+    """
+    benign = frame[
         (frame.label == "benign") & (frame.setting == "general") & (frame.look == 100)
-        & (frame.half == TEST)
     ]  # fmt: skip
-    calibration = limits.calibration.get(("general", 100, OURS))
-    if calibration is None or not len(test):
+    test = (benign.half == TEST).to_numpy(np.bool_)
+    scores = benign[OURS].to_numpy(np.float64)
+    if not test.any() or test.all():
         return []
-    hit = p_values(calibration, test[OURS].to_numpy(np.float64)) <= SHIPPED_LEVEL
+    hit = np.zeros(len(scores), np.bool_)
+    for mine in (test, ~test):
+        hit[mine] = p_values(scores[~mine], scores[mine]) <= SHIPPED_LEVEL
     out = []
     pooled = float(hit.mean())
     for by in ("all", "kind", "lang"):
-        names = np.full(len(test), "all") if by == "all" else test[by].to_numpy(str)
+        names = np.full(len(benign), "all") if by == "all" else benign[by].to_numpy(str)
         for name in sorted(set(names.tolist())):
             mine = names == name
             found = rate_of(
-                hit[mine], test.program[mine].tolist(), resamples=plan.bootstrap, seed=plan.seed
+                hit[mine], benign.program[mine].tolist(), resamples=plan.bootstrap, seed=plan.seed
             )
             out.append(
                 {
@@ -256,28 +262,34 @@ def reliability(frame: pd.DataFrame, limits: Thresholds) -> Row:
 
 
 def templates_table(frame: pd.DataFrame) -> list[Row]:
-    """AUC and TPR at TEMPLATE_RATE of the benign templates, all and by role and language."""
+    """AUC and TPR at TEMPLATE_RATE of the benign templates, ours and the bag of words', all and by
+    purpose and language."""
     out = []
-    part = frame[frame.setting.isin(["templates", "templates_bank_only"])]
+    part = frame[
+        frame.setting.isin(["templates", "templates_bank_only"]) & (frame.bank_part == 1.0)
+    ]
     for (setting, look), mine in cut_by(part, "setting", "look"):
-        benign = mine[mine.label == "benign"][OURS].to_numpy(np.float64)
-        attack = mine[mine.label == "extraction"]
+        benign, attack = mine[mine.label == "benign"], mine[mine.label == "extraction"]
         if not len(benign) or not len(attack):
             continue
-        limit = threshold(benign, TEMPLATE_RATE)
         groups: list[tuple[str, str, pd.DataFrame]] = [("all", "all", attack)]
         groups += [("kind", str(k), g) for (k,), g in cut_by(attack, "kind")]
         groups += [("lang", str(k), g) for (k,), g in cut_by(attack, "lang")]
         for by, name, group in groups:
             if by != "all" and len(group) < 5:
                 continue
-            scores = group[OURS].to_numpy(np.float64)
-            out.append(
-                {
-                    "trained": "other origins too" if setting == "templates" else "bank alone",
-                    "look": int(look), "by": by, "name": name, "accounts": len(group),
-                    "benign": len(benign), "auc": round(auc(scores, benign), 4),
-                    "tpr": None if limit is None else round(float((scores > limit).mean()), 4),
-                }
-            )  # fmt: skip
+            row: Row = {
+                "trained": "other origins too" if setting == "templates" else "bank alone",
+                "look": int(look), "by": by, "name": name, "accounts": len(group),
+                "benign": len(benign),
+            }  # fmt: skip
+            for detector, prefix in ((OURS, ""), (BAG_OF_WORDS, "bag_")):
+                below = benign[detector].to_numpy(np.float64)
+                above = group[detector].to_numpy(np.float64)
+                limit = threshold(below, TEMPLATE_RATE)
+                row[f"{prefix}auc"] = round(auc(above, below), 4)
+                row[f"{prefix}tpr"] = (
+                    None if limit is None else round(float((above > limit).mean()), 4)
+                )
+            out.append(row)
     return out

@@ -71,6 +71,11 @@ def model_folders(
     }
 
 
+def is_trained(path: Path) -> bool:
+    """Whether a fold's model is there: its folder appears whole or not at all."""
+    return (path / "cues.json").exists()
+
+
 def train_folds(
     world: World,
     folders: Folders,
@@ -82,7 +87,7 @@ def train_folds(
     done: Callable[[int], None],
 ) -> None:
     """Trains what is not there yet; `done` is told each fold."""
-    missing = {fold: path for fold, path in wanted.items() if not (path / "cues.json").exists()}
+    missing = {fold: path for fold, path in wanted.items() if not is_trained(path)}
     for fold in wanted.keys() - missing.keys():
         done(fold)
     job = partial(_train, folders, seed, thin)

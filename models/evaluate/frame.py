@@ -14,9 +14,9 @@ from models.evaluate.shards import OURS, Shard, read_baseline, read_points
 def frame_of(shards: Sequence[Shard]) -> pd.DataFrame:
     """What was composed and how each detector scored it.
 
-    Columns: setting, label, requests, look, share, evasion, program, family, kind, lang, source,
-    half, fold, name, shard, row (where the account stands in its shard), and one of scores for
-    every detector (-inf where it never scored the account).
+    Columns: setting, label, requests, look, share, evasion, bank_part, program, family, kind, lang,
+    source, half, fold, name, shard, row (where the account stands in its shard), and one of scores
+    for every detector (-inf where it never scored the account, NaN where it was not asked).
     """
     parts = []
     for number, shard in enumerate(shards):
@@ -28,6 +28,7 @@ def frame_of(shards: Sequence[Shard]) -> pd.DataFrame:
                 "requests": cell.requests,
                 "share": cell.share,
                 "evasion": cell.evasion,
+                "bank_part": cell.bank_part,
                 "program": [j.unit.program.id for j in shard.jobs],
                 "family": [j.unit.family for j in shard.jobs],
                 "kind": [j.unit.program.kind for j in shard.jobs],

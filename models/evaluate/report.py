@@ -18,6 +18,7 @@ def write_report(out: Path, report: Row) -> list[Path]:
         "report.json": json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         "summary.json": json.dumps(summary(report), indent=1, ensure_ascii=False) + "\n",
         "shares.svg": _shares_plot(report),
+        "bank.svg": _bank_plot(report),
         "reliability.svg": svg.reliability(
             [(r["mean_score"], r["extraction"]) for r in report["reliability"]["scores"]],
             title="classes weighed alike, 100 requests",
@@ -33,6 +34,7 @@ def summary(report: Row) -> Row:
     return {
         "scale": report["scale"], "benign_accounts": report["benign_accounts"],
         "hold_out": report["hold_out"], "bars": report["bars"],
+        "other_bars": report["other_bars"],
     }  # fmt: skip
 
 
@@ -44,6 +46,8 @@ def markdown(report: Row) -> str:
         "## Against the bars, 100 requests (and 20)",
         table_text(sections.bar_rows(report["bars"])),
         "![TPR over attack share](shares.svg)",
+        "## Against the other bars",
+        sections.others(report),
     ]
     for setting in SHARED_LOOKS:
         for rate in report["rates"]:
@@ -59,8 +63,28 @@ def markdown(report: Row) -> str:
     parts += ["## Requests to the first alarm, exchanges lost before it", sections.alarms(report)]
     parts += ["## Precision among 1 M accounts with 1,000 attackers", sections.precision(report)]
     parts += ["## False alarms at p ≤ .05 by workload and language", sections.strata(report)]
+    parts += [
+        "## Simulated months of 30,000 benign accounts",
+        "Split by account, calibration has seen the programs that the month's accounts run, as an "
+        "operator's own has; split by program it has not. By workload: alarms beside that "
+        "workload's share of the budget, at p ≤ .01.",
+        sections.months(report),
+    ]
+    parts += [
+        "## What alerts name first",
+        "Pure harvests alarmed after 100 requests at an account-FPR of 0.01; right is a feature "
+        "group that sees what was planted (`named_reasons.PLANTED`).",
+        sections.reasons(report),
+    ]
     parts += ["## Customers whom content cannot tell from harvesters", sections.depends(report)]
     parts += ["## Public templates", sections.templates(report)]
+    parts += [
+        "## Does more of the bank still pay?",
+        "Models of parts of the bank and of nothing else, judged on the public templates; the "
+        "interval resamples templates.",
+        "![AUC over the size of the bank](bank.svg)",
+        sections.curve(report),
+    ]
     parts += ["## Captured tools, each judged without it", sections.captures(report)]
     parts += ["## Field cases, by the shipped models", sections.cases(report)]
     parts += ["## The worst ten mistakes", sections.mistakes(report)]
@@ -71,12 +95,16 @@ def markdown(report: Row) -> str:
 SETTINGS = """\
 - *general*: benign accounts of every workload, hard negatives among them, four in ten mixed with \
 chat; the attack's other requests are chat by programs that no training saw.
-- *literature*: as published detectors were measured. Benign accounts are ordinary chat, split by \
-account and not by program; the attack's prompts come from other sources; baselines have their \
-benign reference from the very same population.
+- *literature*: as published detectors were measured. Benign accounts are all of one data set \
+(people's own chat messages, no hard negatives), split by account and not by program; the attack's \
+prompts, of other sources, are mixed into the same data set by share; baselines have their benign \
+reference from it, our models have never seen it.
 - *matched*: attack and benign programs draw the same items from the same lists, and mix in the \
 same share of chat.
-- Public templates are held out by origin; captured tools by tool."""
+- Public templates are held out by origin; captured tools by tool.
+- Real prompts of the data folder are split by the hash of their words: what judged accounts send \
+was in nobody's training. "Translated" harvests are those of programs in other languages than \
+English."""
 
 HELD_OUT = {
     "kind": "Whole attack families and benign workloads are held out in rotation: the model that "
@@ -109,4 +137,16 @@ def _shares_plot(report: Row) -> str:
     shares = sorted({x for points in series.values() for x, _ in points})
     return svg.lines(
         series, shares, title=f"TPR, 100 requests, account-FPR {rate}", below="attack share"
+    )
+
+
+def _bank_plot(report: Row) -> str:
+    rows = report["learning_curve"]
+    series: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        series.setdefault(f"AUC, {row['look']} requests", []).append((row["part"], row["auc"]))
+        series.setdefault(f"TPR, {row['look']} requests", []).append((row["part"], row["tpr"]))
+    parts = sorted({row["part"] for row in rows})
+    return svg.lines(
+        series, parts, title="public templates, trained on the bank alone", below="part of the bank"
     )

@@ -7,7 +7,7 @@ was, and a second run only reads.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from models.baselines.baseline import Baseline
 from models.evaluate.bars import bars_table
 from models.evaluate.cache import READERS, code_digest, data_digest, digest, files_digest
 from models.evaluate.compose import Job, jobs_of
+from models.evaluate.estimate import Estimate, estimate
 from models.evaluate.field import judge_captures, judge_cases
 from models.evaluate.findings import (
     Row,
@@ -35,9 +36,13 @@ from models.evaluate.findings import (
     templates_table,
 )
 from models.evaluate.fitting import fit_baselines
-from models.evaluate.fold_models import Folders, model_folders, train_folds, unseen
+from models.evaluate.fold_models import Folders, is_trained, model_folders, train_folds, unseen
 from models.evaluate.frame import frame_of
+from models.evaluate.learning_curve import learning_curve
 from models.evaluate.mistakes import worst_mistakes
+from models.evaluate.months import month_strata, months_table
+from models.evaluate.named_reasons import reasons_table
+from models.evaluate.other_bars import other_bars
 from models.evaluate.plan import Plan, cells
 from models.evaluate.shards import OURS, Fitted, Shard, cut, score_shards
 from models.evaluate.units import BANK_PARTS, World, read_world
@@ -67,8 +72,11 @@ class Order:
     shipped: Path
 
 
-def evaluate(order: Order, progress: Progress) -> Row:
-    """Runs every stage that is not cached and returns the report as plain data."""
+def evaluate(
+    order: Order, progress: Progress, foretell: Callable[[Estimate], None] = lambda told: None
+) -> Row:
+    """Runs every stage that is not cached and returns the report as plain data; `foretell` is told
+    beforehand what there is to do."""
     plan, folders = order.plan, order.folders
     thin = order.scale < plan.thin_below
     one_copy = order.scale < plan.one_copy_below
@@ -85,6 +93,13 @@ def evaluate(order: Order, progress: Progress) -> Row:
     shards = _shards(order, world, wanted, jobs)
     todo = [shard for shard in shards if shard.missing()]
     needed = wanted if todo or folders.captures is not None else {}
+    untrained = sum(not is_trained(path) for path in needed.values())
+    foretell(
+        estimate(
+            todo, untrained, len(_fits(todo)), units=len(world.units), one_copy=one_copy,
+            workers=order.workers,
+        )
+    )  # fmt: skip
     _train(order, world, needed, one_copy, progress)
     if todo:
         _score(order, world, wanted, todo, progress)
@@ -153,13 +168,7 @@ def _score(
     progress: Progress,
 ) -> None:
     seed, folders = order.plan.seed, order.folders
-    tasks = sorted(
-        {
-            (s.jobs[0].fold, s.jobs[0].cell.setting == "literature")
-            for s in todo
-            if set(s.missing()) - {OURS}
-        }
-    )
+    tasks = _fits(todo)
     fitted: dict[tuple[int, bool], Sequence[Baseline]] = {}
     by_fold = sorted({fold for fold, _ in tasks})
     fit = partial(_fit, world, folders, seed, tasks)
@@ -183,6 +192,16 @@ def _score(
         todo, world, seed=seed, data=folders.judged, folders=wanted, fitted=fitted,
         workers=order.workers, done=done,
     )  # fmt: skip
+
+
+def _fits(todo: Sequence[Shard]) -> list[tuple[int, bool]]:
+    """(fold, literature setting or not) for which baselines are to be fitted."""
+    found = (
+        (s.jobs[0].fold, s.jobs[0].cell.setting == "literature")
+        for s in todo
+        if set(s.missing()) - {OURS}
+    )
+    return sorted(set(found))
 
 
 def _fit(
@@ -220,8 +239,12 @@ def _report(order: Order, world: World, wanted: Mapping[int, Path], shards: Sequ
         "families": family_table(frame, limits, plan),
         "to_alarm": alarm_table(frame, shards, limits, plan),
         "precision": precision_table(found, costs),
-        "benign_strata": benign_strata(frame, limits, plan),
+        "benign_strata": benign_strata(frame, plan),
+        "months": months_table(frame, plan),
+        "month_strata": month_strata(frame),
+        "reasons": reasons_table(frame, shards, limits, wanted),
         "templates": templates_table(frame),
+        "learning_curve": learning_curve(frame, plan.seed),
         "mistakes": worst_mistakes(frame, shards, wanted),
         "reliability": reliability(frame, limits),
         "captures": None,
@@ -231,6 +254,7 @@ def _report(order: Order, world: World, wanted: Mapping[int, Path], shards: Sequ
         report["captures"] = _captures(order.folders.captures, order.folders.cache, world, wanted)
     if order.cases is not None:
         report["cases"] = judge_cases(order.cases, order.shipped)
+    report["other_bars"] = other_bars(report)
     return report
 
 

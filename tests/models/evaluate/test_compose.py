@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -86,6 +87,47 @@ def test_matched_sides_draw_the_same_items() -> None:
         return {w for w in words if len(w) > 30}
 
     assert items(one, "extraction") & items(other, "benign")
+
+
+def test_the_literature_has_one_data_set() -> None:
+    """Benign accounts and what an attack is mixed into are the same chats, dealt out to every
+    fold; the attack's own prompts are not of their source."""
+    plain = {p.id for p in WORLD.plain}
+    benign = jobs_of(Cell("literature", "benign", 100, (100,), 1.0, "none", 60), WORLD, 1)
+    assert {j.unit.program.id for j in benign} == plain
+    assert {j.fold for j in benign} == {0, 1}
+    assert {j.half for j in benign} == {0, 1}
+    attack = jobs_of(Cell("literature", "extraction", 100, (100,), 0.5, "none", 60), WORLD, 1)
+    assert all("chat_message" not in j.unit.program.slots.values() for j in attack)
+
+
+def test_the_curve_sends_the_same_accounts() -> None:
+    """Whatever part of the bank a model is trained on, it judges the same requests."""
+    unit = WORLD.units[0]
+    whole = Cell("templates_bank_only", "benign", 30, (30,), 1.0, "none", 1)
+    part = replace(whole, bank_part=0.25)
+    jobs = [Job(c, unit, 0, 2) for c in (whole, part)]
+    assert jobs[0].fold != jobs[1].fold
+    assert jobs[0].name != jobs[1].name
+    one, other = (composition().compose(j).account.requests for j in jobs)
+    assert [r.messages for r in one] == [r.messages for r in other]
+    assert [r.event_time_s for r in one] == [r.event_time_s for r in other]
+
+
+def test_a_resellers_users_run_what_the_model_never_saw() -> None:
+    """A reseller's account is the same in a world that has only programs of its own fold and half:
+    its end users run no other."""
+    world = read_world(None, folds=2, hold_out="kind", every=3)
+    units = [u for u in world.units if u.program.kind == "reseller"]
+    assert units
+    for unit in units[:3]:
+        own = tuple(u for u in world.units if (u.fold, u.half) == (unit.fold, unit.half))
+        job = Job(cell(label="benign"), unit, 0, 2)
+        made = [
+            Composition(w, 1, None, Filler(1)).compose(job).account.requests
+            for w in (world, replace(world, units=own))
+        ]
+        assert made[0] == made[1]
 
 
 def test_the_committed_plan_keeps_to_its_cap() -> None:

@@ -7,7 +7,13 @@ from collections import defaultdict
 
 import pytest
 
-from models.evaluate.units import held_out, read_world, thinned_away
+from models.evaluate.units import (
+    BANK_PARTS,
+    bank_fold,
+    held_out,
+    read_world,
+    thinned_away,
+)
 from models.texts import bank_programs
 from models.workshop import gather
 from streams.traffic.bank import Program
@@ -39,6 +45,27 @@ def test_held_out_covers_what_is_judged() -> None:
         left |= {u for u in out if u.startswith("tool ")}
     assert left == {f"tool {t}" for t in tools}
     assert {f"tool {t}" for t in tools} <= held_out(WORLD, -1, tools)
+
+
+def test_parts_of_the_bank_grow() -> None:
+    """Each part of the learning curve holds the smaller one, is about as large as it says, and no
+    part trains on the reserved chats or on a tool."""
+    bank = {u.unit for u in WORLD.units if u.source == "bank"}
+    before: set[str] = set()
+    for part in sorted(BANK_PARTS.values()):
+        out = held_out(WORLD, bank_fold(part), ["t"])
+        assert {"tool t", *(f"program {p.id}" for p in WORLD.reserved)} <= out
+        kept = bank - out
+        assert before <= kept
+        assert abs(len(kept) / len(bank) - part) < 0.05
+        before = kept
+
+
+def test_the_plain_chats_are_of_reserved_ones() -> None:
+    """The data set of the literature is of programs no training sees, with no frame around it."""
+    assert len(WORLD.plain) >= 5
+    assert {p.id for p in WORLD.plain} <= {p.id for p in WORLD.reserved}
+    assert all(p.system is None for p in WORLD.plain)
 
 
 def test_halves_share_no_unit() -> None:
