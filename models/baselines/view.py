@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 from models.train_cues import BUCKETS, ngram_matrix
 from streams.record import ApiRequest, total_input_tokens
 
-DIMENSIONS = 64
+DIMENSIONS = 256
 MOST_CHARS = 2000
 """Of a prompt; the published encoders read 512 tokens."""
 

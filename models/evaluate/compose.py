@@ -99,8 +99,12 @@ def _pool(cell: Cell, world: World) -> list[Unit]:
         if cell.label == "benign":
             plain = {p.id for p in world.plain}
             return [u for u in units if u.program.id in plain and u.source == "bank"]
-        other = [u for u in units if "chat_message" not in u.program.slots.values()]
-        return [u for u in other if u.source == "bank"]
+        lang = world.plain[0].lang
+        return [
+            u for u in units
+            if u.source == "bank" and u.program.lang == lang
+            and "chat_message" not in u.program.slots.values()
+        ]  # fmt: skip
     if cell.setting == "matched":
         matched = {id(u) for pool in matched_units(world.units).values() for u in pool}
         return [u for u in units if id(u) in matched]

@@ -22,7 +22,7 @@ def learning_curve(frame: pd.DataFrame, seed: int) -> list[Row]:
         benign = mine[mine.label == "benign"][OURS].to_numpy(np.float64)
         attack = mine[mine.label == "extraction"][OURS].to_numpy(np.float64)
         limit = threshold(benign, TEMPLATE_RATE)
-        if not len(attack) or limit is None:
+        if not len(attack) or not len(benign):
             continue
         rng = np.random.default_rng([seed, int(look)])
         drawn = [
@@ -34,7 +34,7 @@ def learning_curve(frame: pd.DataFrame, seed: int) -> list[Row]:
             {
                 "part": float(share), "look": int(look), "auc": round(auc(attack, benign), 4),
                 "low": round(float(low), 4), "high": round(float(high), 4),
-                "tpr": round(float((attack > limit).mean()), 4),
+                "tpr": None if limit is None else round(float((attack > limit).mean()), 4),
             }
         )  # fmt: skip
     return out

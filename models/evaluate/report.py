@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from models.baselines.view import DIMENSIONS
 from models.evaluate import sections, svg
 from models.evaluate.findings import SHARED_LOOKS, Row
 from models.evaluate.markdown import table_text
@@ -122,7 +123,8 @@ def _preface(report: Row) -> str:
         "and for the baselines alike; rates are measured on accounts of other programs. Intervals "
         "are 95 %, by resampling programs. A dash: too few calibration accounts to state the rate. "
         "A dagger: the rate is below 3 ÷ programs, so it is **composed only** and says nothing of "
-        f"the field. {report['note']}\n\n{SETTINGS}"
+        f"the field. {report['note']}\n\n{SETTINGS}\n- Baselines that embed prompts do so with "
+        f"{DIMENSIONS} signed projections of hashed n-grams, not with a pretrained encoder."
     )
 
 
@@ -144,8 +146,11 @@ def _bank_plot(report: Row) -> str:
     rows = report["learning_curve"]
     series: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
-        series.setdefault(f"AUC, {row['look']} requests", []).append((row["part"], row["auc"]))
-        series.setdefault(f"TPR, {row['look']} requests", []).append((row["part"], row["tpr"]))
+        for name, value in (("AUC", row["auc"]), ("TPR", row["tpr"])):
+            if value is not None:
+                series.setdefault(f"{name}, {row['look']} requests", []).append(
+                    (row["part"], value)
+                )
     parts = sorted({row["part"] for row in rows})
     return svg.lines(
         series, parts, title="public templates, trained on the bank alone", below="part of the bank"

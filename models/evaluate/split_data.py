@@ -73,9 +73,14 @@ def _part(path: Path, name: Path, work: Path) -> None:
         return
     with (
         gzip.open(path, "rb") as lines,
-        gzip.open(sides[0], "wb", compresslevel=1) as training,
-        gzip.open(sides[1], "wb", compresslevel=1) as judged,
+        _written(sides[0]) as training,
+        _written(sides[1]) as judged,
     ):
         for line in lines:
             found = json.loads(line)
             (judged if judged_prompt(str(found["prompt"])) else training).write(line)
+
+
+def _written(path: Path) -> gzip.GzipFile:
+    """A file to write whose bytes depend on its content alone: digests of it are cache keys."""
+    return gzip.GzipFile(path, "wb", compresslevel=1, mtime=0.0)

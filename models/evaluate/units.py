@@ -69,10 +69,12 @@ class World:
 
     @property
     def plain(self) -> tuple[Program, ...]:
-        """Reserved chats that open with what people wrote and nothing else: the literature's data
-        set."""
-        found = tuple(p for p in self.reserved if _is_plain(p))
-        return found or self.reserved
+        """Reserved chats that open with what people wrote and nothing else, of one language: the
+        literature's data set."""
+        found = [p for p in self.reserved if _is_plain(p)] or list(self.reserved)
+        langs = Counter(p.lang for p in found)
+        common = max(sorted(langs), key=lambda lang: (lang == "en", langs[lang]))
+        return tuple(p for p in found if p.lang == common)
 
 
 def read_world(

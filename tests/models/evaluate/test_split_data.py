@@ -6,6 +6,7 @@ import gzip
 import json
 from pathlib import Path
 
+from models.evaluate.cache import data_digest
 from models.evaluate.split_data import judged_prompt, split_data
 
 PROMPTS = [f"please explain the number {i} to me" for i in range(200)]
@@ -16,8 +17,8 @@ def folder(home: Path) -> Path:
     (home / "prompts").mkdir(parents=True)
     (home / "templates").mkdir()
     for name, some in (("one", PROMPTS[:120]), ("two", [p.upper() + " " for p in PROMPTS[80:]])):
-        with gzip.open(home / f"prompts/{name}.jsonl.gz", "wt", encoding="utf-8") as out:
-            out.writelines(json.dumps({"prompt": p, "id": p}) + "\n" for p in some)
+        lines = "".join(json.dumps({"prompt": p, "id": p}) + "\n" for p in some)
+        (home / f"prompts/{name}.jsonl.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
     (home / "index.csv").write_text("file,kind,rows,licence_class,train_shipped_model\n", "utf-8")
     (home / "templates/benign.jsonl").write_text("{}\n", "utf-8")
     return home
@@ -47,7 +48,8 @@ def test_sides_share_no_prompt_across_files(tmp_path: Path) -> None:
 
 
 def test_a_split_is_made_once(tmp_path: Path) -> None:
-    """The same folder gives the same sides again, a changed one others; no folder none."""
+    """The same folder gives the same sides again, to the byte in an empty cache too; a changed one
+    gives others, no folder none."""
     cache = tmp_path / "cache"
     first = split_data(folder(tmp_path / "one"), cache)
     assert first == split_data(folder(tmp_path / "same"), cache)
@@ -55,6 +57,10 @@ def test_a_split_is_made_once(tmp_path: Path) -> None:
     (changed / "templates/benign.jsonl").write_text("{}\n{}\n", "utf-8")
     assert split_data(changed, cache) != first
     assert split_data(None, cache) is None
+    again = split_data(folder(tmp_path / "again"), tmp_path / "empty")
+    assert first is not None
+    assert again is not None
+    assert data_digest(again.judged) == data_digest(first.judged)
 
 
 def test_spelling_does_not_move_a_prompt() -> None:

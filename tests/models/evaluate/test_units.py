@@ -62,10 +62,11 @@ def test_parts_of_the_bank_grow() -> None:
 
 
 def test_the_plain_chats_are_of_reserved_ones() -> None:
-    """The data set of the literature is of programs no training sees, with no frame around it."""
-    assert len(WORLD.plain) >= 5
+    """The data set of the literature is of programs no training sees, with no frame around it, and
+    of one language."""
     assert {p.id for p in WORLD.plain} <= {p.id for p in WORLD.reserved}
     assert all(p.system is None for p in WORLD.plain)
+    assert len({p.lang for p in WORLD.plain}) == 1
 
 
 def test_halves_share_no_unit() -> None:
