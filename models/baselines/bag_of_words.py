@@ -14,8 +14,7 @@ from scipy.sparse import csr_matrix, vstack
 from sklearn.linear_model import LogisticRegression
 
 from models.baselines.baseline import Baseline
-from models.baselines.view import View
-from models.train_cues import BUCKETS
+from models.baselines.view import BUCKETS, View
 
 STRENGTH = 30.0
 

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baselines.baseline import Baseline
-from models.baselines.view import View
-from models.train_cues import BUCKETS
+from models.baselines.view import BUCKETS, View
 
 
 class Date(Baseline):

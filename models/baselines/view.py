@@ -15,8 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.train_cues import BUCKETS, ngram_matrix
+from detector.fingerprint import ngram_rows
+from streams.columns import PIECE, USER
 from streams.record import ApiRequest, total_input_tokens
+
+BUCKETS = 1 << 17
+"""N-grams are hashed into so many."""
 
 DIMENSIONS = 256
 MOST_CHARS = 2000
@@ -67,7 +71,7 @@ class View:
 def view_of(requests: Sequence[ApiRequest]) -> View:
     """The view of an account."""
     prompts = [last_prompt(r) for r in requests]
-    bags = ngram_matrix(prompts)
+    bags = bags_of(prompts)
 
     def numbers(values: list[float | None]) -> NDArray[np.float64]:
         return np.array([np.nan if v is None else v for v in values], np.float64)
@@ -83,6 +87,21 @@ def view_of(requests: Sequence[ApiRequest]) -> View:
         np.array([bool(r.logprobs) for r in requests]),
         np.array([r.status in (None, 200, "success") for r in requests]),
     )
+
+
+def bags_of(texts: Sequence[str]) -> csr_matrix:
+    """Weighed n-grams of texts as the detector counts them, shape (len(texts), BUCKETS)."""
+    encoded = [t.encode("utf-8", "surrogatepass") for t in texts]
+    stops = np.cumsum([len(e) for e in encoded])
+    pieces = np.zeros(len(texts), PIECE)
+    pieces["stop"] = stops
+    pieces["start"][1:] = stops[:-1]
+    pieces["role"] = USER
+    buffer = np.frombuffer(b"".join(encoded), np.uint8)
+    indptr, indices, weights = ngram_rows(buffer, pieces, BUCKETS)
+    matrix = csr_matrix((weights, indices, indptr), shape=(len(texts), BUCKETS))
+    matrix.sum_duplicates()
+    return matrix
 
 
 def last_prompt(request: ApiRequest) -> str:

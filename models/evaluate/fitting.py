@@ -6,21 +6,22 @@ accounts, as it does there, in accounts that no cell has.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from models.accounts import Account
+from models.accounts import Account, composed_accounts
 from models.baselines import BASELINES
 from models.baselines.baseline import Baseline
 from models.baselines.view import view_of
 from models.evaluate.compose import Composition, jobs_of
 from models.evaluate.plan import Cell
 from models.evaluate.units import World
-from models.workshop import Material
 from streams.traffic.answers import Filler
 from streams.traffic.corpus import load_corpus
+from streams.traffic.day import ordinary_chat
 
 REFERENCE_ACCOUNTS = 160
 REFERENCE_COPY = 1_000_000
@@ -29,17 +30,28 @@ REFERENCE_COPY = 1_000_000
 MOST_ACCOUNTS = 1500
 
 
+def training_accounts(
+    world: World, without: frozenset[str], *, seed: int, data: Path | None
+) -> list[Account]:
+    """One account of every program that the fold's training may see, as the workshop composes them;
+    not gathered by the workshop, so that baselines stay as they are while our training changes."""
+    corpus = load_corpus(data) if data is not None else None
+    units = [u for u in world.units if u.unit not in without]
+    chats = ordinary_chat([u.program for u in units if u.source == "bank"])
+    out: list[Account] = []
+    for number, source in enumerate(("bank", "templates")):
+        programs = [(u.program, u.unit) for u in units if u.source == source]
+        out += composed_accounts(
+            programs, per_program=1, seed=seed + number, source=source, corpus=corpus, chats=chats
+        )
+    return out
+
+
 def fit_baselines(
-    material: Material, world: World, *, literature: bool, seed: int, data: Path | None
+    accounts: Sequence[Account], world: World, *, literature: bool, seed: int, data: Path | None
 ) -> list[Baseline]:
-    """Every baseline of the registry, fitted; one account a program."""
-    seen: set[str] = set()
-    accounts = []
-    for account in material.accounts:
-        if account.source != "captures" and account.group not in seen:
-            seen.add(account.group)
-            if not literature or account.label:
-                accounts.append(account)
+    """Every baseline of the registry, fitted on at most MOST_ACCOUNTS of the training accounts."""
+    accounts = [a for a in accounts if a.label or not literature]
     keep = np.random.default_rng(seed).permutation(len(accounts))[:MOST_ACCOUNTS]
     accounts = [accounts[i] for i in sorted(keep.tolist())]
     if literature:

@@ -35,7 +35,7 @@ from models.evaluate.findings import (
     set_thresholds,
     templates_table,
 )
-from models.evaluate.fitting import fit_baselines
+from models.evaluate.fitting import fit_baselines, training_accounts
 from models.evaluate.fold_models import Folders, is_trained, model_folders, train_folds, unseen
 from models.evaluate.frame import frame_of
 from models.evaluate.learning_curve import learning_curve
@@ -46,7 +46,6 @@ from models.evaluate.other_bars import other_bars
 from models.evaluate.plan import Plan, cells
 from models.evaluate.shards import OURS, Fitted, Shard, cut, score_shards
 from models.evaluate.units import BANK_PARTS, World, read_world
-from models.workshop import gather
 
 
 class Progress(Protocol):
@@ -120,9 +119,8 @@ def _shards(
     shared = digest(
         data_digest(folders.training),
         files_digest(
-            "models/baselines/view.py", "models/baselines/baseline.py", "models/workshop.py",
-            "models/evaluate/fitting.py", "models/train_cues.py", "detector/fingerprint.py",
-            "detector/tokens.py",
+            "models/baselines/view.py", "models/baselines/baseline.py",
+            "models/evaluate/fitting.py", "detector/fingerprint.py", "detector/tokens.py",
         ),
     )  # fmt: skip
     own = {b.name: files_digest(b.__module__.replace(".", "/") + ".py") for b in BASELINES}
@@ -208,9 +206,9 @@ def _fit(
     world: World, folders: Folders, seed: int, tasks: Sequence[tuple[int, bool]], fold: int
 ) -> Fitted:
     without = unseen(world, folders, fold)
-    material = gather(folders.training, None, seed, lambda text: None, thin=True, without=without)
+    accounts = training_accounts(world, without, seed=seed, data=folders.training)
     return {
-        task: fit_baselines(material, world, literature=task[1], seed=seed, data=folders.training)
+        task: fit_baselines(accounts, world, literature=task[1], seed=seed, data=folders.training)
         for task in tasks
         if task[0] == fold
     }

@@ -16,9 +16,9 @@ from typing import Literal
 from zlib import crc32
 
 from models.public_templates import read_templates
-from models.texts import bank_programs
-from streams.traffic.bank import Program
+from streams.traffic.bank import Program, load_bank
 from streams.traffic.day import ordinary_chat
+from streams.traffic.staples import neutral_programs, staple_programs
 
 CALIBRATION, TEST = 0, 1
 BANK_PARTS: Mapping[int, float] = MappingProxyType({-1: 1.0, -2: 0.5, -3: 0.25, -4: 0.125})
@@ -77,11 +77,17 @@ class World:
         return tuple(p for p in found if p.lang == common)
 
 
+def shipped_programs() -> tuple[Program, ...]:
+    """Programs of the bank and the staples: those of `models.texts.bank_programs`, which training
+    reads; named here anew so that composed traffic does not depend on the code of training."""
+    return (*load_bank(), *staple_programs(), *neutral_programs())
+
+
 def read_world(
     data: Path | None, *, folds: int, hold_out: Literal["kind", "program"], every: int = 1
 ) -> World:
     """Programs of the bank and of `data`/templates; `every` takes each so-manieth of a family."""
-    found = [(p, f"program {p.id}", "bank") for p, _ in bank_programs()]
+    found = [(p, f"program {p.id}", "bank") for p in shipped_programs()]
     if data is not None:
         found += [(p, f"origin {origin}", "templates") for p, origin in read_templates(data)]
     if every > 1:
@@ -115,7 +121,7 @@ def held_out(world: World, fold: int, tools: Sequence[str]) -> frozenset[str]:
 
 def thinned_away(world: World, data: Path | None) -> frozenset[str]:
     """Units that a thinned world does not have: a training on it must not have them either."""
-    every = {f"program {p.id}" for p, _ in bank_programs()}
+    every = {f"program {p.id}" for p in shipped_programs()}
     if data is not None:
         every |= {f"origin {origin}" for _, origin in read_templates(data)}
     return frozenset(every - {u.unit for u in world.units})

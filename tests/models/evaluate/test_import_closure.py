@@ -24,8 +24,8 @@ def test_traffic_does_not_depend_on_the_model() -> None:
     """Composed accounts stay in the cache when features or training change."""
     found = names("models.evaluate.compose")
     assert "streams/traffic/personas.py" in found
-    assert not {n for n in found if n.startswith("detector/features")}
-    assert "models/train_account.py" not in found
+    assert not {n for n in found if n.startswith(("detector/features", "models/train"))}
+    assert not {"models/workshop.py", "models/texts.py", "detector/cues.py"} & found
 
 
 def test_a_module_of_others_adds_nothing() -> None:

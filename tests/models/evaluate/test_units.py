@@ -12,6 +12,7 @@ from models.evaluate.units import (
     bank_fold,
     held_out,
     read_world,
+    shipped_programs,
     thinned_away,
 )
 from models.texts import bank_programs
@@ -67,6 +68,11 @@ def test_the_plain_chats_are_of_reserved_ones() -> None:
     assert {p.id for p in WORLD.plain} <= {p.id for p in WORLD.reserved}
     assert all(p.system is None for p in WORLD.plain)
     assert len({p.lang for p in WORLD.plain}) == 1
+
+
+def test_the_world_is_what_training_reads() -> None:
+    """Programs of the world and of the workshop are the same."""
+    assert [p for p, _ in bank_programs()] == list(shipped_programs())
 
 
 def test_halves_share_no_unit() -> None:
