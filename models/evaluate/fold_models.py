@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,11 +13,17 @@ from tempfile import mkdtemp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.accounts import tool_of
-from models.evaluate.cache import code_digest, data_digest, digest
+from models.evaluate.cache import READERS, code_digest, data_digest, digest
+from models.evaluate.compose import Job
+from models.evaluate.reference import reference_accounts, with_reference
 from models.evaluate.split_data import split_data
 from models.evaluate.units import World, held_out, thinned_away
 from models.train import train_on
 from models.workshop import gather
+
+LITERATURE = 1000
+"""Added to a fold: its model trained with the benign reference accounts of the literature's data
+set besides, as every baseline is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +59,34 @@ def captured_tools(captures: Path | None) -> list[str]:
     return sorted({tool_of(stem) for stem in stems})
 
 
-def unseen(world: World, folders: Folders, fold: int) -> frozenset[str]:
-    """Every unit that the training for a fold goes without."""
+def model_of(job: Job) -> int:
+    """Number of the model that judges an account: its fold's, or in the literature's setting the
+    fold's with the reference."""
+    return job.fold + LITERATURE if job.cell.setting == "literature" else job.fold
+
+
+def unseen(world: World, folders: Folders, model: int) -> frozenset[str]:
+    """Every unit that the training of a model goes without."""
+    fold = model - LITERATURE if model >= LITERATURE else model
     tools = captured_tools(folders.captures)
     return held_out(world, fold, tools) | thinned_away(world, folders.judged)
 
 
 def model_folders(
-    world: World, folders: Folders, folds: list[int], *, seed: int, thin: bool
+    world: World, folders: Folders, models: Sequence[int], *, seed: int, thin: bool
 ) -> Mapping[int, Path]:
-    """Fold -> folder of its model, named by the content of all that decides it."""
+    """Model -> its folder, named by the content of all that decides it."""
     code = code_digest(["models.train"])
+    reference = code_digest(["models.evaluate.reference"], READERS)
     base = (code, data_digest(folders.training, folders.captures), seed, thin)
     return {
-        fold: folders.cache / "models" / digest(base, sorted(unseen(world, folders, fold)))
-        for fold in folds
+        model: folders.cache
+        / "models"
+        / digest(
+            base if model < LITERATURE else (base, reference),
+            sorted(unseen(world, folders, model)),
+        )
+        for model in models
     }
 
 
@@ -90,19 +109,27 @@ def train_folds(
     missing = {fold: path for fold, path in wanted.items() if not is_trained(path)}
     for fold in wanted.keys() - missing.keys():
         done(fold)
-    job = partial(_train, folders, seed, thin)
-    tasks = [(path, unseen(world, folders, fold)) for fold, path in missing.items()]
+    job = partial(_train, folders, world, seed, thin)
+    tasks = [(path, unseen(world, folders, m), m >= LITERATURE) for m, path in missing.items()]
     # many small products: BLAS threads of several processes would only wait for each other
     with ProcessPoolExecutor(max(1, workers), initializer=threadpool_limits, initargs=(1,)) as pool:
         for fold, _ in zip(missing, pool.map(job, tasks), strict=True):
             done(fold)
 
 
-def _train(folders: Folders, seed: int, thin: bool, task: tuple[Path, frozenset[str]]) -> None:
-    path, without = task
+def _train(
+    folders: Folders,
+    world: World,
+    seed: int,
+    thin: bool,
+    task: tuple[Path, frozenset[str], bool],
+) -> None:
+    path, without, literature = task
     path.parent.mkdir(parents=True, exist_ok=True)
     work = Path(mkdtemp(dir=path.parent))
     material = gather(folders.training, folders.captures, seed, _silent, thin=thin, without=without)
+    if literature:
+        material = with_reference(material, reference_accounts(world, seed, folders.training))
     train_on(material, work, version=f"fold-{path.name}", seed=seed, step=_silent)
     shutil.rmtree(path, ignore_errors=True)
     work.rename(path)

@@ -98,8 +98,9 @@ SETTINGS = """\
 chat; the attack's other requests are chat by programs that no training saw.
 - *literature*: as published detectors were measured. Benign accounts are all of one data set \
 (people's own chat messages, no hard negatives), split by account and not by program; the attack's \
-prompts, of other sources, are mixed into the same data set by share; baselines have their benign \
-reference from it, our models have never seen it.
+prompts, of other sources, are mixed into the same data set by share. Every detector, ours too, \
+is fitted with the same benign reference accounts of that data set; real prompts and accounts of \
+the reference are in no judged account.
 - *matched*: attack and benign programs draw the same items from the same lists, and mix in the \
 same share of chat.
 - Public templates are held out by origin; captured tools by tool.

@@ -36,7 +36,15 @@ from models.evaluate.findings import (
     templates_table,
 )
 from models.evaluate.fitting import fit_baselines, training_accounts
-from models.evaluate.fold_models import Folders, is_trained, model_folders, train_folds, unseen
+from models.evaluate.fold_models import (
+    LITERATURE,
+    Folders,
+    is_trained,
+    model_folders,
+    model_of,
+    train_folds,
+    unseen,
+)
 from models.evaluate.frame import frame_of
 from models.evaluate.learning_curve import learning_curve
 from models.evaluate.mistakes import worst_mistakes
@@ -87,7 +95,7 @@ def evaluate(
     )
     jobs = [job for cell in cells(plan, order.scale) for job in jobs_of(cell, world, plan.seed)]
     wanted = model_folders(
-        world, folders, sorted({job.fold for job in jobs}), seed=plan.seed, thin=one_copy
+        world, folders, sorted({model_of(job) for job in jobs}), seed=plan.seed, thin=one_copy
     )
     shards = _shards(order, world, wanted, jobs)
     todo = [shard for shard in shards if shard.missing()]
@@ -131,7 +139,8 @@ def _shards(
 
     def keys(fold: int, literature: bool) -> dict[str, str]:
         without = digest(sorted(unseen(world, folders, fold)))
-        found = {OURS: digest(OURS, ours, wanted[fold].name)}
+        model = fold + LITERATURE if literature else fold
+        found = {OURS: digest(OURS, ours, wanted[model].name)}
         if BANK_PARTS.get(fold, 1.0) < 1.0:  # the learning curve is ours alone
             return found
         for name, code in own.items():
@@ -258,7 +267,7 @@ def _report(order: Order, world: World, wanted: Mapping[int, Path], shards: Sequ
 
 def _captures(captures: Path, cache: Path, world: World, wanted: Mapping[int, Path]) -> Row:
     code = code_digest(["models.evaluate.field"]), files_digest("detector/policies/default.toml")
-    key = digest(code, data_digest(captures), sorted(p.name for p in wanted.values()))
+    key = digest(code, data_digest(captures), [wanted[f].name for f in range(world.folds)])
     path = cache / "captures" / f"{key}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

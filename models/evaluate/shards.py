@@ -20,6 +20,7 @@ from models.baselines.baseline import Baseline
 from models.baselines.view import view_of
 from models.evaluate.cache import digest, load_arrays, save_arrays
 from models.evaluate.compose import Composition, Job
+from models.evaluate.fold_models import model_of
 from models.evaluate.ours import Points, score_points
 from models.evaluate.units import World
 from streams.traffic.answers import Filler
@@ -126,9 +127,10 @@ def _score(shard: Shard) -> None:
     wanted = set(shard.keys.values())
     arrays = {name: a for name, a in kept.items() if name.partition("/")[0] in wanted}
     if OURS in missing:
-        if fold not in worker.models:
-            worker.models[fold] = load_models(worker.folders[fold])
-        points = score_points(judged, worker.models[fold])
+        model = model_of(shard.jobs[0])
+        if model not in worker.models:
+            worker.models[model] = load_models(worker.folders[model])
+        points = score_points(judged, worker.models[model])
         key = shard.keys[OURS]
         for field in Points.__dataclass_fields__:
             arrays[f"{key}/{field}"] = getattr(points, field)
