@@ -74,7 +74,10 @@ def _cases(rows: Sequence[Row]) -> Iterator[Bar]:
         if row["cases"] == "benign":
             yield f"{where}: benign at throttle", 0, row["throttle"], False
             yield f"{where}: benign at watch", 0.1, row["watch"] / row["count"], False
-        elif row["with_cue"]:
+            continue
+        # which texts carry a cue the file does not say: all of them, and those where ours fires
+        yield f"{where}: extraction at watch, all cases", 0.8, row["watch"] / row["count"], True
+        if row["with_cue"]:
             yield f"{where}: watched by the cue", 0.8, row["by_cue"] / row["with_cue"], True
 
 

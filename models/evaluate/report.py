@@ -45,6 +45,7 @@ def markdown(report: Row) -> str:
         "# Detection on traffic that training never saw",
         _preface(report),
         "## Against the bars, 100 requests (and 20)",
+        "Figures are asked of the literature's setting; in the others the baselines are the bar.",
         table_text(sections.bar_rows(report["bars"])),
         "![TPR over attack share](shares.svg)",
         "## Against the other bars",

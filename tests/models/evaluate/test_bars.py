@@ -28,7 +28,7 @@ def rate(value: float) -> dict[str, float]:
 def test_bars(share: float, ours: float, rival: float, reached: bool, ahead: bool) -> None:
     """Against the bar of that share, and against the best of the baselines."""
     cell = {
-        "setting": "matched", "look": 100, "share": share, "evasion": "none", "programs": 9,
+        "setting": "literature", "look": 100, "share": share, "evasion": "none", "programs": 9,
         "tpr": {
             OURS: {"0.001": rate(ours), "0.01": None},
             "weak": {"0.001": rate(0.01), "0.01": None},
@@ -38,10 +38,13 @@ def test_bars(share: float, ours: float, rival: float, reached: bool, ahead: boo
     }  # fmt: skip
     known = {d: {"0.001": rate(0.001), "0.01": None} for d in (OURS, "weak", "strong")}
     known["loud"] = {"0.001": rate(0.1), "0.01": None}
-    told, unknown = bars_table([cell], [{"setting": "matched", "look": 100, "fpr": known}])
+    told, unknown = bars_table([cell], [{"setting": "literature", "look": 100, "fpr": known}])
     assert (told["reached"], told["ahead"]) == (reached, ahead)
     assert told["best_baseline"] == "strong"
     assert told["over_budget"] == ["loud"]
+    elsewhere = {**cell, "setting": "general"}
+    other, _ = bars_table([elsewhere], [{"setting": "general", "look": 100, "fpr": known}])
+    assert (other["bar"], other["reached"], other["ahead"]) == (None, None, ahead)
     assert (unknown["reached"], unknown["ahead"], unknown["ours"]) == (None, None, None)
 
 

@@ -97,7 +97,7 @@ def test_other_bars_go_both_ways() -> None:
         ],
         "cases": [
             {"cases": "benign", "mixed_into": 0, "count": 50, "watch": 5, "throttle": 1},
-            {"cases": "extraction", "mixed_into": 0, "count": 9, "watch": 9, "throttle": 9,
+            {"cases": "extraction", "mixed_into": 0, "count": 9, "watch": 7, "throttle": 0,
              "with_cue": 5, "by_cue": 4},
         ],
         "months": [], "reasons": [],
@@ -108,6 +108,7 @@ def test_other_bars_go_both_ways() -> None:
         "A_ at watch within 200": False, "B_ at watch": False, "B_ ever at throttle": True,
         "largest, times the pooled rate": False, "smallest, times the pooled rate": True,
         "benign at throttle": False, "benign at watch": True, "watched by the cue": True,
+        "extraction at watch, all cases": False,
     }  # fmt: skip
     nothing = dict.fromkeys(("templates", "benign_strata", "months", "reasons"), ())
     assert other_bars({**nothing, "captures": None, "cases": None}) == []
