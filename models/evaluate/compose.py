@@ -99,12 +99,12 @@ def _pool(cell: Cell, world: World) -> list[Unit]:
         if cell.label == "benign":
             plain = {p.id for p in world.plain}
             return [u for u in units if u.program.id in plain and u.source == "bank"]
-        lang = world.plain[0].lang
-        return [
+        others = [
             u for u in units
-            if u.source == "bank" and u.program.lang == lang
-            and "chat_message" not in u.program.slots.values()
+            if u.source == "bank" and "chat_message" not in u.program.slots.values()
         ]  # fmt: skip
+        lang = world.plain[0].lang
+        return [u for u in others if u.program.lang == lang] or others
     if cell.setting == "matched":
         matched = {id(u) for pool in matched_units(world.units).values() for u in pool}
         return [u for u in units if id(u) in matched]

@@ -128,7 +128,8 @@ def _shards(
         data_digest(folders.training),
         files_digest(
             "models/baselines/view.py", "models/baselines/baseline.py",
-            "models/evaluate/fitting.py", "detector/fingerprint.py", "detector/tokens.py",
+            "models/evaluate/fitting.py", "models/evaluate/reference.py",
+            "detector/fingerprint.py", "detector/tokens.py",
         ),
     )  # fmt: skip
     own = {b.name: files_digest(b.__module__.replace(".", "/") + ".py") for b in BASELINES}
