@@ -231,7 +231,8 @@ def _report(order: Order, world: World, wanted: Mapping[int, Path], shards: Sequ
     limits = set_thresholds(frame, detectors, plan)
     found = cells_table(frame, detectors, limits, plan)
     costs = false_positive_table(frame, detectors, limits, plan)
-    jobs = [job for shard in shards for job in shard.jobs]
+    # the learning curve judges the same accounts again
+    jobs = [job for shard in shards for job in shard.jobs if job.cell.bank_part == 1.0]
     report: Row = {
         "scale": order.scale,
         "note": _note(order),
@@ -281,6 +282,10 @@ def _note(order: Order) -> str:
     said = []
     if order.folders.judged is None:
         said.append("There was no data folder: bank and corpus alone.")
+    if order.scale < order.plan.one_copy_below:
+        said.append(
+            "Models of this run learnt from one account a program, at full scale it is three."
+        )
     if order.scale < order.plan.thin_below:
         said.append(
             "This is a thin run with few programs and folds: it shows that the protocol runs, its "
