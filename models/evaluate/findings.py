@@ -175,7 +175,7 @@ def alarm_table(
                 hits = np.flatnonzero(mine & (found.score > limit))
                 first = hits[np.argmin(found.requests[hits])] if len(hits) else None
                 at.append(np.inf if first is None else float(found.requests[first]))
-                taken = found.taken[mine].max(initial=0) if first is None else found.taken[first]
+                taken = found.harvested[row] if first is None else found.taken[first]
                 leaked.append(int(taken))
             when = np.array(at)
             caught = when[np.isfinite(when)]

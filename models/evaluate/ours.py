@@ -27,6 +27,7 @@ class Points:
         taken: int32, shape (k,): exchanges harvested by then.
         score: float32, shape (k,): the larger of both looks.
         best: float32, shape (a, N_FEATURES): the vector of each account's largest score.
+        harvested: int32, shape (a,): exchanges harvested in each account's whole life.
     """
 
     account: NDArray[np.int32]
@@ -34,6 +35,7 @@ class Points:
     taken: NDArray[np.int32]
     score: NDArray[np.float32]
     best: NDArray[np.float32]
+    harvested: NDArray[np.int32]
 
     def running_max(self, accounts: int, look: int) -> NDArray[np.float64]:
         """Largest score up to `look` requests, shape (accounts,); -inf where never scored."""
@@ -72,4 +74,5 @@ def score_points(judged: Sequence[Judged], models: Models) -> Points:
     return Points(
         owner.astype(np.int32), requests.astype(np.int32), np.array(taken, np.int32),
         score.astype(np.float32), best,
+        np.array([int(j.harvest.sum()) for j in judged], np.int32),
     )  # fmt: skip
