@@ -14,6 +14,7 @@ from detector.pipeline import Models, Pipeline, load_models
 from detector.policy import Policy, default_policy_path, load_policy
 from models.accounts import START_S, Account, capture_accounts
 from models.evaluate.findings import Row
+from models.evaluate.fold_models import TOOLS
 from models.evaluate.units import World, tool_fold
 from models.rotate import Outcome, judge, table
 from streams.intake import IntakeSettings
@@ -27,11 +28,12 @@ MIXED_INTO = (0, 100)
 
 
 def judge_captures(captures: Path, world: World, folders: Mapping[int, Path]) -> Row:
-    """Each captured account judged by the model of the fold that went without its tool."""
+    """Each captured account judged by a model that went without its fold of tools and had all
+    else."""
     policy = load_policy(default_policy_path())
     by_fold: dict[int, list[Account]] = defaultdict(list)
     for account in capture_accounts(captures, limit=None):
-        by_fold[tool_fold(account.batch, world.folds)].append(account)
+        by_fold[TOOLS + tool_fold(account.batch, world.folds)].append(account)
     outcomes: list[Outcome] = []
     for fold, accounts in sorted(by_fold.items()):
         outcomes += judge(accounts, folders[fold], policy)

@@ -17,13 +17,17 @@ from models.evaluate.cache import READERS, code_digest, data_digest, digest
 from models.evaluate.compose import Job
 from models.evaluate.reference import reference_accounts, with_reference
 from models.evaluate.split_data import split_data
-from models.evaluate.units import World, held_out, thinned_away
+from models.evaluate.units import World, held_out, thinned_away, tool_fold
 from models.train import train_on
 from models.workshop import gather
 
 LITERATURE = 1000
 """Added to a fold: its model trained with the benign reference accounts of the literature's data
 set besides, as every baseline is there."""
+
+
+TOOLS = 2000
+"""From here on models go without a fold of captured tools and with everything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,18 @@ def model_of(job: Job) -> int:
     return job.fold + LITERATURE if job.cell.setting == "literature" else job.fold
 
 
+def tool_models(world: World, captures: Path | None) -> list[int]:
+    """Models that judge the captured tools."""
+    return sorted({TOOLS + tool_fold(t, world.folds) for t in captured_tools(captures)})
+
+
 def unseen(world: World, folders: Folders, model: int) -> frozenset[str]:
     """Every unit that the training of a model goes without."""
-    fold = model - LITERATURE if model >= LITERATURE else model
     tools = captured_tools(folders.captures)
+    if model >= TOOLS:
+        out = frozenset(f"tool {t}" for t in tools if TOOLS + tool_fold(t, world.folds) == model)
+        return out | thinned_away(world, folders.judged)
+    fold = model - LITERATURE if model >= LITERATURE else model
     return held_out(world, fold, tools) | thinned_away(world, folders.judged)
 
 
@@ -83,7 +95,7 @@ def model_folders(
         model: folders.cache
         / "models"
         / digest(
-            base if model < LITERATURE else (base, reference),
+            (base, reference) if LITERATURE <= model < TOOLS else base,
             sorted(unseen(world, folders, model)),
         )
         for model in models
@@ -110,7 +122,9 @@ def train_folds(
     for fold in wanted.keys() - missing.keys():
         done(fold)
     job = partial(_train, folders, world, seed, thin)
-    tasks = [(path, unseen(world, folders, m), m >= LITERATURE) for m, path in missing.items()]
+    tasks = [
+        (path, unseen(world, folders, m), LITERATURE <= m < TOOLS) for m, path in missing.items()
+    ]
     # many small products: BLAS threads of several processes would only wait for each other
     with ProcessPoolExecutor(max(1, workers), initializer=threadpool_limits, initargs=(1,)) as pool:
         for fold, _ in zip(missing, pool.map(job, tasks), strict=True):

@@ -106,7 +106,8 @@ is fitted with the same benign reference accounts of that data set; real prompts
 the reference are in no judged account.
 - *matched*: attack and benign programs draw the same items from the same lists, and mix in the \
 same share of chat.
-- Public templates are held out by origin; captured tools by tool.
+- Public templates are held out by origin; captured tools in folds of tools, \
+judged by models that had everything else.
 - Real prompts of the data folder are split by the hash of their words: what judged accounts send \
 was in nobody's training. "Translated" harvests are those of programs in other languages than \
 English."""

@@ -42,6 +42,7 @@ from models.evaluate.fold_models import (
     is_trained,
     model_folders,
     model_of,
+    tool_models,
     train_folds,
     unseen,
 )
@@ -95,7 +96,11 @@ def evaluate(
     )
     jobs = [job for cell in cells(plan, order.scale) for job in jobs_of(cell, world, plan.seed)]
     wanted = model_folders(
-        world, folders, sorted({model_of(job) for job in jobs}), seed=plan.seed, thin=one_copy
+        world,
+        folders,
+        sorted({model_of(job) for job in jobs}) + tool_models(world, folders.captures),
+        seed=plan.seed,
+        thin=one_copy,
     )
     shards = _shards(order, world, wanted, jobs)
     todo = [shard for shard in shards if shard.missing()]
@@ -269,7 +274,9 @@ def _report(order: Order, world: World, wanted: Mapping[int, Path], shards: Sequ
 
 def _captures(captures: Path, cache: Path, world: World, wanted: Mapping[int, Path]) -> Row:
     code = code_digest(["models.evaluate.field"]), files_digest("detector/policies/default.toml")
-    key = digest(code, data_digest(captures), [wanted[f].name for f in range(world.folds)])
+    key = digest(
+        code, data_digest(captures), [wanted[m].name for m in tool_models(world, captures)]
+    )
     path = cache / "captures" / f"{key}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

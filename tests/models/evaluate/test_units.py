@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
+from models.evaluate.fold_models import Folders, tool_models, unseen
 from models.evaluate.units import (
     BANK_PARTS,
     bank_fold,
@@ -114,3 +116,16 @@ def _literals(program: Program) -> str:
     frames = (program.system or "", *program.wordings, *program.turns)
     parts = (p for frame in frames for p in re.split(r"\{\w+\}|\n", frame))
     return "\n".join(p.replace("{{", "{").replace("}}", "}").strip() for p in parts)
+
+
+def test_tools_are_held_out_alone(tmp_path: Path) -> None:
+    """Every captured tool is judged by one model, whose training lacks that fold of tools and
+    nothing else."""
+    for stem in ("A_one_x", "A_two_x", "B_three_x", "B_four_x", "B_five_x", "C_six_x"):
+        (tmp_path / f"{stem}.jsonl.gz").touch()
+    folders = Folders(None, None, tmp_path, tmp_path / "cache")
+    left = [unseen(WORLD, folders, model) for model in tool_models(WORLD, tmp_path)]
+    assert sorted(unit for out in left for unit in out) == [
+        "tool five", "tool four", "tool one", "tool three", "tool two"
+    ]  # fmt: skip
+    assert tool_models(WORLD, None) == []
