@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint kafka bench rotate lock clean
+.PHONY: help setup demo test lint kafka bench rotate evaluate lock clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ bench: setup kafka  ## Measure speed and memory against their goals; writes buil
 
 rotate: setup  ## Retrain with each tool left out and print the table of what is still found
 	$(BIN)/python -m models rotate $(ARGS)
+
+# Stages are kept in build/evaluate; ARGS="--scale 0.1" takes a tenth of the accounts.
+evaluate: setup  ## Measure detection and every baseline on what training never saw; writes models/reports
+	$(BIN)/python -m models evaluate $(ARGS)
 
 lock: setup  ## Resolve pyproject.toml again into the pinned requirements files
 	$(LOCK) --extra dev --output-file requirements-dev.txt

@@ -188,7 +188,8 @@ def evaluate_command(
     alone: Annotated[bool, typer.Option(help="Without the data folder: the bank alone.")] = False,
 ) -> None:
     """Measure detection and every baseline on programs, families and workloads held out."""
-    from models.evaluate.fold_models import Folders  # noqa: PLC0415  (scikit-learn is slow)
+    from models.evaluate.estimate import Estimate  # noqa: PLC0415
+    from models.evaluate.fold_models import split_folders  # noqa: PLC0415  (scikit-learn is slow)
     from models.evaluate.plan import DEFAULT_PLAN, PlanError, load_plan  # noqa: PLC0415
     from models.evaluate.report import write_report  # noqa: PLC0415
     from models.evaluate.run import Order, evaluate  # noqa: PLC0415
@@ -202,12 +203,19 @@ def evaluate_command(
         cases = cases or (there[2] if there[2].is_file() else None)
     try:
         order = Order(
-            load_plan(plan or DEFAULT_PLAN), Folders(data, captures, cache), scale, workers,
+            load_plan(plan or DEFAULT_PLAN), split_folders(data, captures, cache), scale, workers,
             cases, models,
         )  # fmt: skip
     except PlanError as error:
         console.print(str(error))
         raise typer.Exit(2) from error
+
+    def foretold(found: Estimate) -> None:
+        console.print(
+            f"to do: {found.models} models, {found.requests:,} requests; about "
+            f"{max(1, round(found.seconds / 60))} minutes with {workers} workers on free cores"
+        )
+
     with _stages() as progress:
         tasks: dict[str, TaskID] = {}
 
@@ -216,7 +224,7 @@ def evaluate_command(
                 tasks[stage] = progress.add_task(stage, total=total)
             progress.update(tasks[stage], completed=done)
 
-        report = evaluate(order, told)
+        report = evaluate(order, told, foretold)
     files = write_report(out, report)
     head, *rows = bar_rows(report["bars"])
     shown = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_FILES)
