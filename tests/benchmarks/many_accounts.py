@@ -1,4 +1,4 @@
-"""Cost per event while a million accounts are tracked, beside that with ten thousand."""
+"""Cost per event and memory while a million accounts are tracked, each with a key."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from detector.pipeline import Pipeline
 from streams.files import FileRecord
 from streams.record import ApiRequest
+from tests.benchmarks.account_memory import resident_bytes
 from tests.benchmarks.recorded_day import RecordedDay, in_memory, read_requests, released
 from tests.benchmarks.report import Goal, Row
 from tests.benchmarks.tiny_requests import T0_S, fill
@@ -21,11 +22,12 @@ PAIRS = 7
 
 
 def measure(day: RecordedDay) -> list[Row]:
-    """One row. Both pipelines live side by side and take turns, so that noise meets both."""
+    """Two rows. Both pipelines live side by side and take turns, so that noise meets both."""
     requests = read_requests(day.native)
     few, many = (Pipeline(*released()) for _ in range(2))
     fill(few, FEW)
     fill(many, MANY)
+    resident = resident_bytes()
     _cost_s(few, _events(requests, FEW, 0))
     pairs = []
     for turn in range(1, PAIRS + 1):
@@ -42,7 +44,14 @@ def measure(day: RecordedDay) -> list[Row]:
             goal=Goal("ratio", "most", 1.3),
             note=f"reference: at {FEW:,} accounts; composed requests of accounts drawn at random, "
             "each with a key of its own; every account was made by a real request",
-        )
+        ),
+        Row(
+            name=f"memory at {MANY:,} accounts and as many keys",
+            value=resident / 1e9,
+            unit="GB",
+            goal=Goal("value", "most", 4.0),
+            note="resident set of the whole process, models and libraries included",
+        ),
     ]
 
 
