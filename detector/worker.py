@@ -132,11 +132,14 @@ class Worker:
                 try:
                     if not self._open:
                         self._join()
-                    self.turn()
+                    committed = self.turn()
                 except LogError as error:
                     self._start_over(error)
                 else:
-                    self._retries.went_well()
+                    if committed:
+                        self._retries.went_well()
+                    elif not (self._arriving or self._rebuilds or self._handled):
+                        self._retries.quiet(self._monotonic_s())
                     self._metrics.connected.set(1)
         finally:
             self.close()
