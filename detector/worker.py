@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from detector.batch_size import BatchSize
 from detector.control import (
     CONTROL_PARTITION,
     MAX_RESULTS,
@@ -103,6 +104,7 @@ class Worker:
         self._handled: dict[TopicPartition, Handled] = {}
         self._held_s: float | None = None
         self._retries = Retries(settings.give_up_s)
+        self._size = BatchSize(settings.batch_records, settings.batch_limit_s)
         self._watch = ProgressWatch(settings.stuck_after_s)
         self._room = False
         self._open: list[LogConsumer | LogProducer | ControlBook] = []
@@ -138,7 +140,7 @@ class Worker:
                 else:
                     if committed:
                         self._retries.went_well()
-                    elif not (self._arriving or self._rebuilds or self._handled):
+                    elif not self._handled and (self._shards or not self._consumer.assignment()):
                         self._retries.quiet(self._monotonic_s())
                     self._metrics.connected.set(1)
         finally:
@@ -148,13 +150,14 @@ class Worker:
         """One turn; returns how many records it committed. Raises LogError, BadTopic."""
         busy = bool(self._arriving or self._rebuilds or self._handled)
         records = self._poll(WAIT_S if self._handled else 0.0 if busy else self._settings.poll_s)
-        self._room = self._room or len(records) < self._settings.batch_records
+        self._room = self._room or len(records) < self._size.now
         started_s = self._monotonic_s()
         self._read_control(started_s)
         if self._held_s is None:
             self._take_over()
             self._replay_slices()
             self._handle(records)
+            self._size.took(len(records), self._monotonic_s() - started_s)
         committed = self._commit()
         self._note_straddlers()
         if committed:
@@ -250,7 +253,7 @@ class Worker:
 
     def _poll(self, timeout_s: float) -> list[LogRecord]:
         try:
-            return self._consumer.poll(self._settings.batch_records, timeout_s)
+            return self._consumer.poll(self._size.now, timeout_s)
         except OffsetOutOfRange as error:
             if error.topic is None or error.partition is None:
                 raise
