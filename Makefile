@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint kafka bench rotate evaluate lock clean
+.PHONY: help setup demo test lint kafka chaos bench rotate evaluate lock clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ kafka:  ## Fetch the jars of the tests' Kafka broker into build/kafka (Java 17 a
 		echo "apt-get install default-jre-headless maven) or STILLWATCH_KAFKA=host:port." >&2; \
 		[ "$$STILLWATCH_REQUIRE_SERVICES" != 1 ]; \
 	fi
+
+# CHAOS_SEED=N repeats a plan.
+chaos: setup kafka  ## Kill 200 workers, and brokers, under load; show what was done and found
+	CHAOS_KILLS=$${CHAOS_KILLS:-200} $(BIN)/python -m pytest --quiet --capture=no tests/integration/test_chaos.py $(ARGS)
 
 bench: setup kafka  ## Measure speed and memory against their goals; writes build/bench.json
 	$(BIN)/python -m tests.benchmarks.run $(ARGS)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from detector.batch_size import BatchSize
 from detector.control import (
     CONTROL_PARTITION,
     MAX_RESULTS,
@@ -112,6 +113,7 @@ class Worker:
         self._handled: dict[TopicPartition, Handled] = {}
         self._held_s: float | None = None
         self._retries = Retries(settings.give_up_s)
+        self._size = BatchSize(settings.batch_records, settings.batch_limit_s)
         self._watch = ProgressWatch(settings.stuck_after_s)
         self._room = False
         self._open: list[LogConsumer | LogProducer | ControlBook] = []
@@ -141,11 +143,14 @@ class Worker:
                 try:
                     if not self._open:
                         self._join()
-                    self.turn()
+                    committed = self.turn()
                 except LogError as error:
                     self._start_over(error)
                 else:
-                    self._retries.went_well()
+                    if committed:
+                        self._retries.went_well()
+                    elif not self._handled and (self._shards or not self._consumer.assignment()):
+                        self._retries.quiet(self._monotonic_s())
                     self._metrics.connected.set(1)
         finally:
             self.close()
@@ -153,7 +158,7 @@ class Worker:
     def turn(self) -> int:
         """One turn; returns how many records it committed. Raises LogError, BadTopic."""
         records = self._poll(self._patience_s())
-        self._room = self._room or len(records) < self._settings.batch_records
+        self._room = self._room or len(records) < self._size.now
         started_s = self._monotonic_s()
         self._read_control(started_s)
         if self._held_s is None:
@@ -161,6 +166,7 @@ class Worker:
                 self._go_live(shard)
             self._settled = False
             self._handle(records)
+            self._size.took(len(records), self._monotonic_s() - started_s)
         committed = self._commit()
         self._settled = True
         if self._keeper is not None:
@@ -271,7 +277,7 @@ class Worker:
 
     def _poll(self, timeout_s: float) -> list[LogRecord]:
         try:
-            return self._consumer.poll(self._settings.batch_records, timeout_s)
+            return self._consumer.poll(self._size.now, timeout_s)
         except OffsetOutOfRange as error:
             if error.topic is None or error.partition is None:
                 raise

@@ -48,6 +48,8 @@ class WorkerSettings:
             open.
         policy_text: the policy file's text; the first worker of a deployment switches to it.
         batch_records: records taken into one transaction at most.
+        batch_limit_s: batches are made smaller when they take longer; a part of the time after
+            which a member that does not poll loses its partitions.
         bad_ratio_cap: share of unreadable records of a partition (0 to 1) that stops the worker.
         poll_s: how long a poll waits for records.
         control_every_s: how often the control topic is asked for news.
@@ -64,6 +66,7 @@ class WorkerSettings:
     member_id: str
     policy_text: str
     batch_records: int = 2000
+    batch_limit_s: float = 75.0
     bad_ratio_cap: float = 0.5
     poll_s: float = 0.2
     control_every_s: float = 0.5

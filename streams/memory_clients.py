@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from streams.log import (
+    Evicted,
     Fenced,
     GroupMetadata,
     LogError,
@@ -87,7 +88,10 @@ class MemoryConsumer(MemoryReader):
         group, member = self._group, self._member_id
         if member not in group.members:
             self._positions.clear()
-            raise Fenced(f"member {member!r} is no longer in group {group.group_id!r}")
+            raise Evicted(
+                f"member {member!r} is no longer in group {group.group_id!r}: it was thrown out; "
+                "join anew"
+            )
         lost = group.to_revoke(member)
         if lost:
             if self._listener is not None:

@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import Literal
 
 from streams.log import (
+    Evicted,
     Fenced,
     GroupMetadata,
     LogError,
@@ -202,11 +203,13 @@ class MemoryStore:
         self.groups[group.group_id].committed.update(offsets)
 
     def check_commit(self, offsets: Mapping[TopicPartition, int], group: GroupMetadata) -> None:
-        """Raises Fenced unless the member owns every partition, OffsetOutOfRange past the end."""
+        """Raises Fenced unless the member owns every partition (Evicted where it is no member),
+        OffsetOutOfRange past the end."""
         for tp, offset in offsets.items():
             known = self.groups.get(group.group_id)
             if known is None or known.owners.get(tp) != group.member_id:
-                raise Fenced(
+                member = known is not None and group.member_id in known.members
+                raise (Fenced if member else Evicted)(
                     f"member {group.member_id!r} does not own partition {tp.partition} of "
                     f"{tp.topic!r} in group {group.group_id!r}",
                     topic=tp.topic,

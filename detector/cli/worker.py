@@ -37,6 +37,9 @@ from detector.worker_settings import SnapshotSettings, WorkerSettings
 from streams.kafka_log import log_from
 from streams.log import Fenced, Log
 
+_POLLS = 4.0
+"""A batch may take this part of the poll interval: a batch that is suddenly slower has room."""
+
 log = structlog.get_logger()
 
 
@@ -152,6 +155,7 @@ def make_worker(
             member_id=member,
             policy_text=text,
             batch_records=settings.batch_records,
+            batch_limit_s=settings.kafka.max_poll_interval_s / _POLLS,
             bad_ratio_cap=settings.bad_ratio_cap,
         ),
         metrics,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 from streams.kafka_log import KafkaLog
@@ -25,13 +27,20 @@ _BROKER_DOWN_S = (1.0, 6.0)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to happen. `workers`: so many run at most."""
+    """What is to happen.
+
+    Attributes:
+        workers: so many run at most.
+        snapshots: where the workers keep theirs, if they do: one folder in it is destroyed, and
+            another file damaged.
+    """
 
     seed: int
     kills: int
     freezes: int
     broker_kills: int
     workers: int = 3
+    snapshots: Path | None = None
 
 
 @dataclass
@@ -42,7 +51,10 @@ class Told:
     freezes: int = 0
     broker_kills: int = 0
     farewells: int = 0
+    started: int = 0
     fenced: int = 0
+    rejoined: int = 0
+    snapshots_destroyed: int = 0
     sent: int = 0
 
 
@@ -97,6 +109,9 @@ class ChaosRun:
         steps = [self._kill] * plan.kills + [self._freeze] * plan.freezes
         steps += [self._kill_broker] * plan.broker_kills + [self._farewell] * (plan.kills // 10)
         self._random.shuffle(steps)
+        if plan.snapshots is not None:
+            # Late enough that there are some, early enough that workers still come to need them.
+            steps.insert(len(steps) * 2 // 3, self._destroy_snapshots)
         return iter(steps)
 
     def _fill(self, count: int) -> None:
@@ -106,11 +121,20 @@ class ChaosRun:
             static = "true" if self._random.random() < 0.3 else "false"
             name = f"w{self._names}" if self._random.random() < 0.5 else self._free_name()
             self.members.append(self._herd.start(name, STILLWATCH_KAFKA__STATIC_MEMBERS=static))
+            self.told.started += 1
 
     def _free_name(self) -> str:
         taken = {member.name for member in self.members}
         names = [f"again{i}" for i in range(self._plan.workers) if f"again{i}" not in taken]
         return self._random.choice(names)
+
+    def last_words(self) -> None:
+        """Counts what the workers said, over all of them; fails where one has a bug of ours."""
+        for log in self._herd.logs:
+            said = log.read_text()
+            if "Traceback" in said:
+                raise AssertionError(f"{log.stem} has an error of ours:\n{said[-6000:]}")
+            self.told.rejoined += said.count("joining anew")
 
     def _victim(self) -> Member:
         self._fill(self._random.randint(1, self._plan.workers))
@@ -156,6 +180,26 @@ class ChaosRun:
         self.told.broker_kills += 1
         self._later(self._random.uniform(*_BROKER_DOWN_S), lambda: self._cluster.restart(index))
 
+    def _destroy_snapshots(self) -> None:
+        """The disk of one partition's snapshots is lost, and a file of another has a wrong bit."""
+        root = self._plan.snapshots
+        if root is None:
+            return
+        folders = sorted({file.parent for file in root.rglob("*") if file.is_file()})
+        if not folders:
+            raise AssertionError(f"there are no snapshots in {root} by now")
+        lost = self._random.choice(folders)
+        # Workers may write there meanwhile: what they add after this is theirs to keep.
+        shutil.rmtree(lost, ignore_errors=True)
+        self.told.snapshots_destroyed += 1
+        files = sorted(file for file in root.rglob("*") if file.is_file() and file.parent != lost)
+        if files:
+            file = self._random.choice(files)
+            data = bytearray(file.read_bytes())
+            if data:
+                data[self._random.randrange(len(data))] ^= 1
+                file.write_bytes(data)
+
     def _later(self, after_s: float, work: Callable[[], None]) -> None:
         timer = threading.Timer(after_s, work)
         timer.start()
@@ -171,6 +215,8 @@ class ChaosRun:
     def _judge(self, member: Member, *expected: int) -> None:
         code = member.process.exitcode
         said = member.log.read_text()
+        if "Traceback" in said:
+            raise AssertionError(f"{member.name} has an error of ours:\n{said[-6000:]}")
         if code == FENCED:
             self.told.fenced += 1
             if "nothing is lost" not in said:

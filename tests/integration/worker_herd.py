@@ -44,14 +44,23 @@ class Herd:
         self._context.set_forkserver_preload(PRELOAD)
         self._started = 0
 
-    def start(self, name: str, **changes: str) -> Member:
-        """A new worker; `changes` to its environment."""
+    @property
+    def logs(self) -> list[Path]:
+        """What each of them said, in the order they were started."""
+        return sorted(self._folder.glob("*.log"))
+
+    def start(self, name: str, *options: str, **changes: str) -> Member:
+        """A new worker with these options; `changes` to its environment."""
         self._started += 1
         log = self._folder / f"{self._started:03}-{name}.log"
         log.touch()
         process = self._context.Process(
             target=run_worker,
-            args=({**self._environment, **changes}, ["worker", "--member", name], str(log)),
+            args=(
+                {**self._environment, **changes},
+                ["worker", "--member", name, *options],
+                str(log),
+            ),
             daemon=True,
         )
         process.start()

@@ -1,7 +1,8 @@
-"""Three Kafka brokers (KRaft, each a controller too) that can be killed, frozen and restarted.
+"""Kafka brokers (KRaft, each a controller too) that can be killed, frozen and restarted.
 
-Topics live on all three and take a write when two have it, as in production. Each broker is
-reachable twice: directly, and through a proxy that can be made slow (`slow_bootstrap`).
+Three of them, as in production: topics live on all and take a write when two have it. Or one, where
+a test is about a single connection. Each broker is reachable twice: directly, and through a proxy
+that can be made slow (`slow_bootstrap`).
 """
 
 from __future__ import annotations
@@ -46,20 +47,21 @@ class _Ports:
 
 
 class KafkaCluster:
-    """Brokers by index, 0 to 2.
+    """Brokers by index from 0.
 
     Attributes:
         bootstrap: "host:port,…" of all brokers.
         slow_bootstrap: the same through the proxies; a client that starts here stays behind them.
     """
 
-    def __init__(self, folder: Path, owner_pid: int) -> None:
+    def __init__(self, folder: Path, owner_pid: int, brokers: int = BROKERS) -> None:
         """Starts all brokers; they end with process `owner_pid`. Skips where there can be none."""
         if shutil.which("java") is None or not any(LIBS.glob("kafka_*.jar")):
             unavailable("a Kafka cluster", "install Java 17 and run `make kafka`")
         self._folder = folder
         self._owner_pid = owner_pid
-        ports = free_ports(3 * BROKERS)
+        self._count = brokers
+        ports = free_ports(3 * brokers)
         self._ports = [
             _Ports(direct, slow, controller, SlowProxy(slow))
             for direct, slow, controller in zip(ports[::3], ports[1::3], ports[2::3], strict=True)
@@ -67,9 +69,9 @@ class KafkaCluster:
         self.bootstrap = ",".join(f"127.0.0.1:{p.direct}" for p in self._ports)
         self.slow_bootstrap = ",".join(f"127.0.0.1:{p.proxy.port}" for p in self._ports)
         self._guards: dict[int, int] = {}
-        for index in range(BROKERS):
+        for index in range(brokers):
             self._format(index)
-        for index in range(BROKERS):
+        for index in range(brokers):
             self._launch(index)
         self.await_ready()
 
@@ -105,9 +107,11 @@ class KafkaCluster:
     def await_ready(self) -> None:
         """Returns when all brokers serve and know each other. Raises RuntimeError at the limit."""
         give_up_s = time.monotonic() + _START_LIMIT_S
-        while not all(listens(ports.direct) for ports in self._ports) or self._known() < BROKERS:
+        while (
+            not all(listens(ports.direct) for ports in self._ports) or self._known() < self._count
+        ):
             if time.monotonic() > give_up_s:
-                tails = [self._log(i).read_text()[-2000:] for i in range(BROKERS)]
+                tails = [self._log(i).read_text()[-2000:] for i in range(self._count)]
                 raise RuntimeError("the Kafka cluster did not start:\n" + "\n".join(tails))
             time.sleep(0.2)
 
@@ -180,7 +184,8 @@ class KafkaCluster:
 
     def _properties(self, index: int) -> str:
         """A broker that notices within seconds when another is gone, and keeps what is old."""
-        ports = self._ports[index]
+        ports, factor = self._ports[index], self._count
+        needed = min(2, factor)
         voters = ",".join(f"{i}@127.0.0.1:{p.controller}" for i, p in enumerate(self._ports))
         return f"""
 process.roles=broker,controller
@@ -193,15 +198,15 @@ controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={self._folder / f"broker-{index}"}
 auto.create.topics.enable=false
-default.replication.factor={BROKERS}
-min.insync.replicas=2
+default.replication.factor={factor}
+min.insync.replicas={needed}
 message.max.bytes=33554432
 replica.fetch.max.bytes=33554432
 offsets.topic.num.partitions=4
-offsets.topic.replication.factor={BROKERS}
+offsets.topic.replication.factor={factor}
 transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor={BROKERS}
-transaction.state.log.min.isr=2
+transaction.state.log.replication.factor={factor}
+transaction.state.log.min.isr={needed}
 transaction.abort.timed.out.transaction.cleanup.interval.ms=500
 share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
