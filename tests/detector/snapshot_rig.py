@@ -14,9 +14,16 @@ from detector.worker_settings import SnapshotSettings
 from streams.memory_log import MemoryLog
 from tests.detector.worker_rig import INPUT, State, ends, state_of
 
-PATIENT = SnapshotSettings(write_limit_s=1e12, load_limit_s=1e12, last_s=1e12, most_link_share=1e12)
-"""No bound in time: a second passes whenever the clock is looked at. Nor is there one for chains:
-in these small states nearly all rows change."""
+PATIENT = SnapshotSettings(
+    changed_every_s=1e12,
+    full_every_s=1e12,
+    write_limit_s=1e12,
+    load_limit_s=1e12,
+    last_s=1e12,
+    most_link_share=1e12,
+)
+"""No bound in time, and snapshots at the end only: a second passes whenever the clock is looked at.
+Nor is there a bound for chains: in these small states nearly all rows change."""
 
 OFTEN = replace(PATIENT, changed_every_s=8.0, full_every_s=200.0, slice_bytes=8192)
 """A cut every few turns, its rows copied a few at a time while the stream goes on."""
