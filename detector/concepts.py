@@ -7,6 +7,9 @@ beside "your reasoning" counts, "do not" before it, or quotation marks around it
 and they do so in every language alike.
 """
 
+# numba compiles these: flat loops, scalar comparisons, no helper objects.
+# ruff: noqa: PLR0912, PLR0915, PLR1714, SIM109
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -42,7 +45,7 @@ NEAR = 5
 """Words between two concepts that stand near each other."""
 
 _C = N_CONCEPTS
-_QUOTED, _SENTENCE, _NEAR, _PIECE, _CROSS, N_FEATURES = (
+_QUOTED, _SENTENCE, _NEAR, _PIECE, _CROSS, N_CONCEPT_FEATURES = (
     _C, 2 * _C, 2 * _C + _C * _C, 2 * _C + 2 * _C * _C, 2 * _C + 3 * _C * _C, 2 * _C + 4 * _C * _C,
 )  # fmt: skip
 """Features: a concept in the piece, quoted; a pair in a sentence, near and in order, in the piece,
@@ -134,9 +137,9 @@ def _insert(
             continue
         node = _ROOT
         for i in range(n):
-            at = _slot(keys, (np.int64(node) << 8) | np.int64(word[i]))
+            at = _slot(keys, (int(node) << 8) | int(word[i]))
             if keys[at] < 0:
-                keys[at] = (np.int64(node) << 8) | np.int64(word[i])
+                keys[at] = (int(node) << 8) | int(word[i])
                 child[at] = nodes
                 nodes += 1
             node = child[at]
@@ -162,7 +165,7 @@ def _concepts_at(
     found = np.uint32(0)
     node = _ROOT
     while i < n:
-        key = (np.int64(node) << 8) | np.int64(plain_text[i])
+        key = (int(node) << 8) | int(plain_text[i])
         at = _slot(keys, key)
         if keys[at] != key:
             break
@@ -192,7 +195,7 @@ def concept_features(
     Args:
         room: uint8, shape (MAX_PLAIN,): working space.
         pairs: uint64, shape (2, N_CONCEPTS): working space.
-        out: int32, shape (N_FEATURES,): receives their indices in rising order of kind.
+        out: int32, shape (N_CONCEPT_FEATURES,): receives their indices in rising order of kind.
 
     Returns:
         How many were written.
@@ -301,7 +304,7 @@ def concept_score(
     shown: NDArray[np.int32],
     weights: NDArray[np.float32],
 ) -> np.float32:
-    """Sum of the weights (float32, shape (N_FEATURES,)) of a piece's concept features."""
+    """Sum of the weights (float32, shape (N_CONCEPT_FEATURES,)) of a piece's concept features."""
     m = concept_features(text, start, stop, keys, child, whole, begun, room, pairs, shown)
     total = np.float32(0.0)
     for j in range(m):
@@ -325,7 +328,7 @@ def concept_rows(
     """
     room = np.empty(MAX_PLAIN, np.uint8)
     pairs = np.empty((2, _C), np.uint64)
-    out = np.empty(N_FEATURES, np.int32)
+    out = np.empty(N_CONCEPT_FEATURES, np.int32)
     indptr = np.zeros(pieces.shape[0] + 1, np.int64)
     indices = np.empty(64 * pieces.shape[0] + 64, np.int32)
     total = 0

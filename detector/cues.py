@@ -2,8 +2,9 @@
 
 A hashed n-gram model, one int8 weight per bucket and intent: logit = bias + scale · Σ w / √m over
 the m n-grams of the piece's head and tail. The elicitation head also counts which concepts the
-piece's sentences bring together (`detector.concepts`), where a gate lets it look. Training is in `models.train_cues`; this file only
-reads the weights, so the model can be replaced by any other that fills the same arrays.
+piece's sentences bring together (`detector.concepts`), where a gate lets it look. Training is in
+`models.train_cues`; this file only reads the weights, so the model can be replaced by any other
+that fills the same arrays.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.concept_gate import build_gate, gate_mask, gate_score
-from detector.concepts import N_CONCEPTS, N_FEATURES, build_lexicon, concept_score
+from detector.concepts import N_CONCEPT_FEATURES, N_CONCEPTS, build_lexicon, concept_score
 from detector.elicit import ElicitReader, reader_from
 from detector.errors import ModelError
 from detector.fingerprint import mandates_tag, ngrams
@@ -104,7 +105,7 @@ class HashedCues:
         lexicon = build_lexicon((), ()) if reader is None else reader.lexicon()
         pairs = np.zeros((32, 32), np.float32) if reader is None else reader.pairs
         least = np.array([0.0, np.inf], np.float32) if reader is None else reader.gate
-        weights = np.zeros(N_FEATURES, np.float32) if reader is None else reader.weights
+        weights = np.zeros(N_CONCEPT_FEATURES, np.float32) if reader is None else reader.weights
         object.__setattr__(self, "_gate", (table.filter, table.keys, table.masks, pairs, least))
         object.__setattr__(
             self, "_concepts", (lexicon.keys, lexicon.child, lexicon.whole, lexicon.begun, weights)
@@ -198,7 +199,7 @@ def _read(
     keys, child, whole, begun, concept_weights = concepts
     room = np.empty(MAX_PLAIN, np.uint8)
     together = np.empty((2, N_CONCEPTS), np.uint64)
-    shown = np.empty(N_FEATURES, np.int32)
+    shown = np.empty(N_CONCEPT_FEATURES, np.int32)
     tokens = np.empty(MAX_TOKENS, np.uint64)
     stems = np.empty(MAX_TOKENS, np.uint64)
     neighbours = np.empty(MAX_TOKENS, np.uint64)

@@ -1,4 +1,4 @@
-"""The elicitation reader: what the elicitation head adds to its n-grams, for pieces that need it."""
+"""The elicitation reader: what the elicitation head adds to its n-grams where a gate opens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.concept_gate import GateTable, build_gate
-from detector.concepts import N_FEATURES, Lexicon, build_lexicon
+from detector.concepts import N_CONCEPT_FEATURES, Lexicon, build_lexicon
 
 GATE_CONCEPTS = 32
 
@@ -24,7 +24,7 @@ class ElicitReader:
         pairs: float32, shape (GATE_CONCEPTS, GATE_CONCEPTS): weights of the gate.
         gate: float32, shape (2,): share of the n-grams' logit in the gate's score, and the score
             from which a piece is read.
-        weights: float32, shape (N_FEATURES,): weights of the concept features, in logits.
+        weights: float32, shape (N_CONCEPT_FEATURES,): weights of the concept features, in logits.
     """
 
     words: tuple[str, ...]
@@ -79,7 +79,7 @@ def reader_from(arrays: Mapping[str, NDArray[np.generic]]) -> ElicitReader:
         and len(reader.grams) == len(reader.gram_masks)
         and reader.gate.shape == (2,)
         and reader.pairs.shape == (GATE_CONCEPTS, GATE_CONCEPTS)
-        and reader.weights.shape == (N_FEATURES,)
+        and reader.weights.shape == (N_CONCEPT_FEATURES,)
     )
     if not fits:
         raise ValueError("the elicitation reader's arrays do not fit")

@@ -4,6 +4,9 @@ One space between words; END and ASK close a sentence; OPEN and CLOSE stand arou
 in quotation marks of any script, in back-ticks, in a code block, behind a ">" at a line's start.
 """
 
+# numba compiles these: flat loops, scalar comparisons, no helper objects.
+# ruff: noqa: PLR0912, PLR0915, PLR1714
+
 from __future__ import annotations
 
 import numpy as np
@@ -28,8 +31,8 @@ def _is_letter(text: NDArray[np.uint8], i: int, stop: int) -> bool:
         return False
     c = text[i]
     if c < 0xC2:
-        return lower(c) != 0 and c != 95
-    return mark_bytes(text, i, stop) == 0
+        return bool(lower(c) != 0 and c != 95)
+    return bool(mark_bytes(text, i, stop) == 0)
 
 
 @njit(cache=True)

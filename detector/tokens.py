@@ -69,9 +69,9 @@ for _byte in b"abcdefghijklmnopqrstuvwxyz0123456789_":
 
 
 @njit(cache=True, inline="always")
-def lower(c: np.uint8) -> np.uint8:
+def lower(c: np.uint8) -> int:
     """Lower case of an ASCII letter, digit or underscore; 0 for every other byte below 0xC2."""
-    return _LOWER[c]
+    return int(_LOWER[c])
 
 
 @njit(cache=True, inline="always")

@@ -84,7 +84,7 @@ def write_account(
 def write_cues(folder: Path, cues: HashedCues, about: Mapping[str, Any]) -> None:
     """Writes cues.npz and cues.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {"weights": cues.weights, "scale": cues.scale, "bias": cues.bias}
+    arrays: dict[str, Any] = {"weights": cues.weights, "scale": cues.scale, "bias": cues.bias}
     if cues.reader is not None:
         arrays |= cues.reader.arrays()
     np.savez_compressed(folder / "cues.npz", allow_pickle=False, **arrays)

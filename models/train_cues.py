@@ -44,8 +44,8 @@ def bags(
     With a reader, its concept features follow the n-grams as further columns.
 
     Returns:
-        matrix, shape (b, BUCKETS or BUCKETS + N_FEATURES); labels, int8, shape (b, len(INTENTS)); weights, shape (b,);
-        the first row of each bag.
+        matrix, shape (b, BUCKETS or BUCKETS + N_CONCEPT_FEATURES); labels, int8, shape
+        (b, len(INTENTS)); weights, shape (b,); the first row of each bag.
     """
     order = {name: i for i, name in enumerate(dict.fromkeys(r.bag for r in rows))}
     bag = np.array([order[r.bag] for r in rows])

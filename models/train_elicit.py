@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from detector.concept_gate import gate_masks
-from detector.concepts import N_FEATURES, concept_rows
+from detector.concepts import N_CONCEPT_FEATURES, concept_rows
 from detector.elicit import GATE_CONCEPTS, ElicitReader
 from detector.hashing import K2, combine
 from detector.tokens import MAX_TOKENS, STEM_CHARS, tokenize
@@ -25,9 +25,9 @@ CONCEPT_SCALE = 0.1
 
 GATE_STRENGTH = 0.1
 GATE_GRAMS, GATE_THRESHOLD = 0.4, -0.6
-"""The gate's score is that of its concepts plus this share of the n-grams' logit; from the threshold
-on a piece is read. Out of fold it keeps 92 % of the requests that reading raises and lets 3 % of
-composed traffic through."""
+"""The gate's score is that of its concepts plus this share of the n-grams' logit; from the
+threshold on a piece is read. Out of fold it keeps 92 % of the requests that reading raises and
+lets 3 % of composed traffic through."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -59,7 +59,7 @@ def fit_reader(rows: Sequence[TextRow], elicitation_groups: frozenset[str]) -> E
         np.array([grams[g] for g in order], np.uint32),
         np.zeros((GATE_CONCEPTS, GATE_CONCEPTS), np.float32),
         np.zeros(2, np.float32),
-        np.zeros(N_FEATURES, np.float32),
+        np.zeros(N_CONCEPT_FEATURES, np.float32),
     )
     known = [r for r in rows if r.intents.get("elicit") is not None]
     wanted = np.array([bool(r.intents["elicit"]) for r in known], np.bool_)
@@ -127,10 +127,10 @@ def _masks(texts: Sequence[str], reader: ElicitReader) -> NDArray[np.uint32]:
 
 
 def concept_matrix(texts: Sequence[str], reader: ElicitReader) -> csr_matrix:
-    """Concept features, shape (len(texts), N_FEATURES), each CONCEPT_SCALE."""
+    """Concept features, shape (len(texts), N_CONCEPT_FEATURES), each CONCEPT_SCALE."""
     lexicon = reader.lexicon()
     indptr, indices = concept_rows(
         *text_pieces(texts), lexicon.keys, lexicon.child, lexicon.whole, lexicon.begun
     )
     values = np.full(len(indices), CONCEPT_SCALE, np.float32)
-    return csr_matrix((values, indices, indptr), shape=(len(texts), N_FEATURES))
+    return csr_matrix((values, indices, indptr), shape=(len(texts), N_CONCEPT_FEATURES))
