@@ -134,8 +134,11 @@ def quantise(
 
 
 def train_cues(
-    rows: Sequence[TextRow], version: str, step: Callable[[str], None] = lambda name: None
+    rows: Sequence[TextRow],
+    version: str,
+    step: Callable[[str], None] = lambda name: None,
+    reader: ElicitReader | None = None,
 ) -> HashedCues:
     """Trains on labelled texts; same rows, same model."""
-    matrix, labels, weights, _ = bags(rows)
-    return quantise(*fit_heads(matrix, labels, weights, step), version)
+    matrix, labels, weights, _ = bags(rows, reader)
+    return quantise(*fit_heads(matrix, labels, weights, step), version, reader)
