@@ -36,6 +36,9 @@ EDGE_TOKENS = 5
 
 LOGIT_BOUND = 8.0
 
+_GATE_FLOOR = np.float32(-5.0)
+"""Below this logit of its n-grams a piece is not looked at any further."""
+
 _WORDS = 2
 """Words of eight lanes that hold the weights of a bucket: 16 intents at most."""
 _LANES = np.uint64(0x00FF00FF00FF00FF)
@@ -142,7 +145,11 @@ def _pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
 
 @njit(cache=True)
 def _sum_weights(
-    packed: NDArray[np.uint64], grams: NDArray[np.uint64], m: int, sums: NDArray[np.int32]
+    packed: NDArray[np.uint64],
+    grams: NDArray[np.uint64],
+    m: int,
+    rows: NDArray[np.uint64],
+    sums: NDArray[np.int32],
 ) -> None:
     """Sums the weights of m n-grams, all intents at once: four 16-bit lanes to a 64-bit word.
 
@@ -151,15 +158,15 @@ def _sum_weights(
     buckets = np.uint64(packed.shape[0])
     if buckets & (buckets - _ONE) == 0:
         for j in range(m):
-            grams[j] &= buckets - _ONE
+            rows[j] = grams[j] & (buckets - _ONE)
     else:
         for j in range(m):
-            grams[j] %= buckets
+            rows[j] = grams[j] % buckets
     sums[:] = -128 * m
     for first in range(0, m, 256):
         even0 = odd0 = even1 = odd1 = np.uint64(0)
         for j in range(first, min(first + 256, m)):  # one visit a bucket: each may miss the cache
-            lanes0, lanes1 = packed[grams[j], 0], packed[grams[j], 1]
+            lanes0, lanes1 = packed[rows[j], 0], packed[rows[j], 1]
             even0 += lanes0 & _LANES
             odd0 += (lanes0 >> np.uint64(8)) & _LANES
             even1 += lanes1 & _LANES
@@ -204,6 +211,7 @@ def _read(
     stems = np.empty(MAX_TOKENS, np.uint64)
     neighbours = np.empty(MAX_TOKENS, np.uint64)
     grams = np.empty(5 * MAX_TOKENS + 8, np.uint64)
+    rows = np.empty(5 * MAX_TOKENS + 8, np.uint64)
     sums = np.zeros(_WORDS * 8, np.int32)
     for p in range(pieces.shape[0]):
         a = slot[p]
@@ -212,13 +220,16 @@ def _read(
         start, stop = pieces[p].start, pieces[p].stop
         n = read_tokens(text, start, stop, tokens, stems)
         m = ngrams(tokens, stems, n, neighbours, grams)
-        mask = gate_mask(grams, m, bits, gate_keys, masks)
-        _sum_weights(packed, grams, m, sums)
+        _sum_weights(packed, grams, m, rows, sums)
         norm = np.float32(1.0) / np.float32(np.sqrt(max(m, 1)))
         for k in range(N_INTENTS):
             v = bias[k] + scale[k] * np.float32(sums[k]) * norm
             if k == ELICIT and least[1] < np.inf:
-                if gate_score(mask, gate_pairs) + least[0] * v >= least[1]:
+                opens = v >= _GATE_FLOOR
+                if opens:
+                    mask = gate_mask(grams, m, bits, gate_keys, masks)
+                    opens = gate_score(mask, gate_pairs) + least[0] * v >= least[1]
+                if opens:
                     v += concept_score(
                         text, start, stop, keys, child, whole, begun, room, together, shown,
                         concept_weights,
