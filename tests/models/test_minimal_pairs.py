@@ -19,7 +19,8 @@ from models.texts import elicitation_rows
 from tests.detector.builders import pieces_of
 
 PAIRS = Path(__file__).with_name("minimal_pairs.jsonl")
-LEAST_RIGHT = 0.0
+LEAST_RIGHT = 0.8
+"""A floor against falling back; the aim is 0.95, and 0.825 was measured when first looked at."""
 
 
 def pairs() -> list[dict[str, str]]:
