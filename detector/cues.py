@@ -1,8 +1,10 @@
 """Cues: a few intent probabilities for each new piece of text, in microseconds.
 
 A hashed n-gram model, one int8 weight per bucket and intent: logit = bias + scale · Σ w / √m over
-the m n-grams of the piece's head and tail. Training is in `models.train_cues`; this file only
-reads the weights, so the model can be replaced by any other that fills the same arrays.
+the m n-grams of the piece's head and tail. The elicitation head also counts which concepts the
+piece's sentences bring together (`detector.concepts`), where a gate lets it look. Training is in
+`models.train_cues`; this file only reads the weights, so the model can be replaced by any other
+that fills the same arrays.
 """
 
 from __future__ import annotations
@@ -15,10 +17,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.concept_gate import build_gate, gate_mask, gate_score
+from detector.concepts import N_CONCEPT_FEATURES, N_CONCEPTS, build_lexicon, concept_score
+from detector.elicit import ElicitReader, reader_from
 from detector.errors import ModelError
 from detector.fingerprint import mandates_tag, ngrams
 from detector.hashing import combine
-from detector.intents import INTENTS, N_INTENTS
+from detector.intents import ELICIT, INTENTS, N_INTENTS
+from detector.plain_text import MAX_PLAIN
 from detector.tokens import MAX_TOKENS, read_tokens
 from streams.jit import njit
 
@@ -29,6 +35,9 @@ EDGE_TOKENS = 5
 """Words that make an opening or a closing: a frame before or behind its item."""
 
 LOGIT_BOUND = 8.0
+
+_GATE_FLOOR = np.float32(-5.0)
+"""Below this logit of its n-grams a piece is not looked at any further."""
 
 _WORDS = 2
 """Words of eight lanes that hold the weights of a bucket: 16 intents at most."""
@@ -80,16 +89,30 @@ class HashedCues:
         weights: int8, shape (buckets, N_INTENTS).
         scale: float32, shape (N_INTENTS,).
         bias: float32, shape (N_INTENTS,).
+        reader: what the elicitation head reads beside n-grams; None for n-grams alone.
     """
 
     version: str
     weights: NDArray[np.int8]
     scale: NDArray[np.float32]
     bias: NDArray[np.float32]
+    reader: ElicitReader | None = None
     _packed: NDArray[np.uint64] = field(init=False, repr=False, compare=False)
+    _gate: tuple[Any, ...] = field(init=False, repr=False, compare=False)
+    _concepts: tuple[Any, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_packed", _pack(self.weights))
+        reader = self.reader
+        table = build_gate({}) if reader is None else reader.gate_table()
+        lexicon = build_lexicon((), ()) if reader is None else reader.lexicon()
+        pairs = np.zeros((32, 32), np.float32) if reader is None else reader.pairs
+        least = np.array([0.0, np.inf], np.float32) if reader is None else reader.gate
+        weights = np.zeros(N_CONCEPT_FEATURES, np.float32) if reader is None else reader.weights
+        object.__setattr__(self, "_gate", (table.filter, table.keys, table.masks, pairs, least))
+        object.__setattr__(
+            self, "_concepts", (lexicon.keys, lexicon.child, lexicon.whole, lexicon.begun, weights)
+        )
 
     def read(
         self, text: NDArray[np.uint8], pieces: NDArray[np.void], wanted: NDArray[np.bool_]
@@ -107,8 +130,8 @@ class HashedCues:
             np.zeros(n, np.bool_),
         )
         _read(
-            text, pieces, slot, self._packed, self.scale, self.bias, out.logits, out.sample,
-            out.n_sample, out.n_tokens, out.edges, out.tag,
+            text, pieces, slot, self._packed, self.scale, self.bias, self._gate, self._concepts,
+            out.logits, out.sample, out.n_sample, out.n_tokens, out.edges, out.tag,
         )  # fmt: skip
         return out
 
@@ -122,7 +145,11 @@ def _pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
 
 @njit(cache=True)
 def _sum_weights(
-    packed: NDArray[np.uint64], grams: NDArray[np.uint64], m: int, sums: NDArray[np.int32]
+    packed: NDArray[np.uint64],
+    grams: NDArray[np.uint64],
+    m: int,
+    rows: NDArray[np.uint64],
+    sums: NDArray[np.int32],
 ) -> None:
     """Sums the weights of m n-grams, all intents at once: four 16-bit lanes to a 64-bit word.
 
@@ -131,15 +158,15 @@ def _sum_weights(
     buckets = np.uint64(packed.shape[0])
     if buckets & (buckets - _ONE) == 0:
         for j in range(m):
-            grams[j] &= buckets - _ONE
+            rows[j] = grams[j] & (buckets - _ONE)
     else:
         for j in range(m):
-            grams[j] %= buckets
+            rows[j] = grams[j] % buckets
     sums[:] = -128 * m
     for first in range(0, m, 256):
         even0 = odd0 = even1 = odd1 = np.uint64(0)
         for j in range(first, min(first + 256, m)):  # one visit a bucket: each may miss the cache
-            lanes0, lanes1 = packed[grams[j], 0], packed[grams[j], 1]
+            lanes0, lanes1 = packed[rows[j], 0], packed[rows[j], 1]
             even0 += lanes0 & _LANES
             odd0 += (lanes0 >> np.uint64(8)) & _LANES
             even1 += lanes1 & _LANES
@@ -160,17 +187,31 @@ def _read(
     packed: NDArray[np.uint64],
     scale: NDArray[np.float32],
     bias: NDArray[np.float32],
+    gate: tuple[
+        NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.float32],
+        NDArray[np.float32],
+    ],
+    concepts: tuple[
+        NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.uint32],
+        NDArray[np.float32],
+    ],
     logits: NDArray[np.float32],
     sample: NDArray[np.uint64],
     n_sample: NDArray[np.int32],
     n_tokens: NDArray[np.int32],
     edges: NDArray[np.uint64],
     tag: NDArray[np.bool_],
-) -> None:
+) -> None:  # fmt: skip
+    bits, gate_keys, masks, gate_pairs, least = gate
+    keys, child, whole, begun, concept_weights = concepts
+    room = np.empty(MAX_PLAIN, np.uint8)
+    together = np.empty((2, N_CONCEPTS), np.uint64)
+    shown = np.empty(N_CONCEPT_FEATURES, np.int32)
     tokens = np.empty(MAX_TOKENS, np.uint64)
     stems = np.empty(MAX_TOKENS, np.uint64)
     neighbours = np.empty(MAX_TOKENS, np.uint64)
     grams = np.empty(5 * MAX_TOKENS + 8, np.uint64)
+    rows = np.empty(5 * MAX_TOKENS + 8, np.uint64)
     sums = np.zeros(_WORDS * 8, np.int32)
     for p in range(pieces.shape[0]):
         a = slot[p]
@@ -179,10 +220,22 @@ def _read(
         start, stop = pieces[p].start, pieces[p].stop
         n = read_tokens(text, start, stop, tokens, stems)
         m = ngrams(tokens, stems, n, neighbours, grams)
-        _sum_weights(packed, grams, m, sums)
+        _sum_weights(packed, grams, m, rows, sums)
         norm = np.float32(1.0) / np.float32(np.sqrt(max(m, 1)))
         for k in range(N_INTENTS):
             v = bias[k] + scale[k] * np.float32(sums[k]) * norm
+            if k == ELICIT and least[1] < np.inf:
+                opens = v >= _GATE_FLOOR
+                if opens:
+                    mask = gate_mask(grams, m, bits, gate_keys, masks)
+                    opens = gate_score(mask, gate_pairs) + least[0] * v >= least[1]
+                if opens:
+                    v += concept_score(
+                        text, start, stop, keys, child, whole, begun, room, together, shown,
+                        concept_weights,
+                    )  # fmt: skip
+                else:  # words alone, unread, raise no cue
+                    v = min(v, np.float32(0.0))
             logits[a, k] = min(max(v, -LOGIT_BOUND), LOGIT_BOUND)
         first, last = np.uint64(1), np.uint64(2)
         for i in range(min(n, EDGE_TOKENS)):
@@ -209,6 +262,7 @@ def load_cues(path: Path) -> HashedCues:
         card: dict[str, Any] = json.loads(card_path.read_text("utf-8"))
         with np.load(path) as arrays:
             weights, scale, bias = arrays["weights"], arrays["scale"], arrays["bias"]
+            reader = reader_from(arrays) if "elicit_words" in arrays else None
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(str(path), f"the cue model cannot be read ({error})", remedy) from error
     if tuple(card.get("intents", ())) != INTENTS:
@@ -221,4 +275,5 @@ def load_cues(path: Path) -> HashedCues:
         np.ascontiguousarray(weights, np.int8),
         np.ascontiguousarray(scale, np.float32),
         np.ascontiguousarray(bias, np.float32),
+        reader,
     )

@@ -30,7 +30,7 @@ LONE = np.uint64(1)
 
 
 @njit(cache=True, inline="always")
-def _lone_char_bytes(lead: np.uint8, second: np.uint8) -> int:
+def lone_char_bytes(lead: np.uint8, second: np.uint8) -> int:
     """Length of a character that is a token of its own, or 0."""
     if 0xE3 <= lead <= 0xED:
         return 3
@@ -42,7 +42,7 @@ def _lone_char_bytes(lead: np.uint8, second: np.uint8) -> int:
 
 
 @njit(cache=True, inline="always")
-def _mark_bytes(text: NDArray[np.uint8], i: int, stop: int) -> int:
+def mark_bytes(text: NDArray[np.uint8], i: int, stop: int) -> int:
     """Length of a typographic mark or hard space (U+0080-U+00BF, U+2000-U+207F), or 0.
 
     Not of letters among them (ª, µ, º), nor of the joiners within Persian and Indic words.
@@ -69,7 +69,13 @@ for _byte in b"abcdefghijklmnopqrstuvwxyz0123456789_":
 
 
 @njit(cache=True, inline="always")
-def _fold(lead: np.uint8, second: np.uint8) -> int:
+def lower(c: np.uint8) -> int:
+    """Lower case of an ASCII letter, digit or underscore; 0 for every other byte below 0xC2."""
+    return int(_LOWER[c])
+
+
+@njit(cache=True, inline="always")
+def fold(lead: np.uint8, second: np.uint8) -> int:
     """Lower case of a two-byte letter (Latin, Greek, Cyrillic) as lead << 8 | second.
 
     Other characters stay as they are: two of their bytes, whatever follows is hashed apart.
@@ -118,12 +124,12 @@ def tokenize(
             if _LOWER[c] == 0:
                 i += 1
                 continue
-        elif _mark_bytes(text, i, stop) > 0:
-            i += _mark_bytes(text, i, stop)
+        elif mark_bytes(text, i, stop) > 0:
+            i += mark_bytes(text, i, stop)
             continue
         h = SEED
         stem = np.uint64(0)
-        lone = _lone_char_bytes(c, text[i + 1]) if c >= 0xE0 and i + 1 < stop else 0
+        lone = lone_char_bytes(c, text[i + 1]) if c >= 0xE0 and i + 1 < stop else 0
         if lone > 0:
             for k in range(i, min(stop, i + lone)):
                 h = (h ^ np.uint64(text[k])) * K1
@@ -144,12 +150,12 @@ def tokenize(
                 h = (h ^ np.uint64(c)) * K1
                 i += 1
             else:
-                if i + 1 >= stop or _mark_bytes(text, i, stop) > 0:
+                if i + 1 >= stop or mark_bytes(text, i, stop) > 0:
                     break
-                if c >= 0xE0 and _lone_char_bytes(c, text[i + 1]) > 0:
+                if c >= 0xE0 and lone_char_bytes(c, text[i + 1]) > 0:
                     break
                 digits = False
-                h = (h ^ np.uint64(_fold(c, text[i + 1]))) * K1
+                h = (h ^ np.uint64(fold(c, text[i + 1]))) * K1
                 i += 2
                 while i < stop and 0x80 <= text[i] < 0xC0:
                     h = (h ^ np.uint64(text[i])) * K1

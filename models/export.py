@@ -84,7 +84,10 @@ def write_account(
 def write_cues(folder: Path, cues: HashedCues, about: Mapping[str, Any]) -> None:
     """Writes cues.npz and cues.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / "cues.npz", weights=cues.weights, scale=cues.scale, bias=cues.bias)
+    arrays: dict[str, Any] = {"weights": cues.weights, "scale": cues.scale, "bias": cues.bias}
+    if cues.reader is not None:
+        arrays |= cues.reader.arrays()
+    np.savez_compressed(folder / "cues.npz", allow_pickle=False, **arrays)
     card = {"version": cues.version, "intents": list(INTENTS), "buckets": len(cues.weights)}
     _write_json(folder / "cues.json", {**card, **about})
 

@@ -132,6 +132,8 @@ def elicitation_rows() -> list[TextRow]:
         for text, system in ((row["text"], False), (row.get("system"), True)):
             if text:
                 known = intents if not system or positive else {"elicit": False}
+                if positive and not system and row.get("system"):
+                    known = {}  # the system prompt asks, the user's turn may be anything
                 bag = f"{row['id']}/{system}"
                 rows.append(
                     TextRow(text, row["group"], row["lang"], system, known, bag, weight=0.35)

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from detector.cues import HashedCues
+from detector.elicit import ElicitReader
 from models.accounts import Account, capture_accounts, composed_accounts
 from models.public_templates import read_templates
-from models.texts import all_rows, bank_programs, capture_rows
+from models.texts import all_rows, bank_programs, capture_rows, elicitation_rows
 from models.train_cues import bags, fit_heads, quantise
+from models.train_elicit import fit_reader
 from models.vectors import Samples, sample_vectors
 from streams.traffic.corpus import load_corpus
 from streams.traffic.day import ordinary_chat
@@ -38,12 +40,14 @@ class Material:
     Attributes:
         accounts: composed and captured accounts; `account_unit` (shape (a,)) names what must
             stay on one side of a split: program, origin or tool.
+        reader: gate and lexicon of the elicitation head.
         matrix, labels, weights: bags of text for the cue model, see `train_cues.bags`;
             `bag_unit` (shape (b,)) as for accounts, "" for texts that no account runs.
     """
 
     accounts: Sequence[Account]
     account_unit: NDArray[np.str_]
+    reader: ElicitReader
     matrix: csr_matrix
     labels: NDArray[np.int8]
     weights: NDArray[np.float64]
@@ -98,7 +102,9 @@ def gather(
     hidden = {p.id for p, _ in every if f"program {p.id}" in without}
     hidden |= {group for group, origin in origins.items() if f"origin {origin}" in without}
     step("counting n-grams")
-    matrix, labels, weights, first = bags([r for r in rows if r.group not in hidden])
+    rows = [r for r in rows if r.group not in hidden]
+    reader = fit_reader(rows, frozenset(r.group for r in elicitation_rows()))
+    matrix, labels, weights, first = bags(rows, reader)
     tools = {a.group: a.batch for a in accounts if a.source == "captures"}
     programs = {a.group for a in accounts if a.source == "bank"}
 
@@ -112,6 +118,7 @@ def gather(
     return Material(
         accounts,
         np.array([unit(a.group) for a in accounts]),
+        reader,
         matrix,
         labels,
         weights,
@@ -150,4 +157,4 @@ def fit_cues(
     if without_unit is not None:
         keep &= material.bag_unit != without_unit
     heads = fit_heads(material.matrix[keep], material.labels[keep], material.weights[keep])
-    return quantise(*heads, version)
+    return quantise(*heads, version, material.reader)

@@ -38,8 +38,9 @@ FEATURES = (
     "hot_frame_logit",
 )
 
-CUE_PROBABILITY = 0.9
-"""A new user piece whose elicitation probability reaches this is a cue piece."""
+CUE_PROBABILITY = 0.5
+"""A new user piece whose elicitation probability reaches this is a cue piece: out of fold some 4 of
+1,000 ordinary texts do."""
 
 
 @njit(cache=True, inline="always")

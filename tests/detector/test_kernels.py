@@ -197,10 +197,12 @@ def test_exemplars_are_the_strongest_requests() -> None:
 
 def test_unattributed_requests_change_nothing() -> None:
     """A request without an account gets no row and makes nothing due."""
-    plain, due = feed([ask("a"), ask("b")])
+    quiet = word_cues("reveal")
+    plain, due = feed([ask("a"), ask("b")], cues=quiet)
     mixed, mixed_due = feed(
         [ask("a"), ask("x", account=None), ask("y", account=""), ask("b")],
         [T0_S, T0_S + 1, T0_S + 2, T0_S + 60.0],
+        cues=quiet,
     )
     assert plain.digest() == mixed.digest()
     assert len(mixed.accounts) == 1

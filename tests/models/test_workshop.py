@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, eye_array
 
+from detector.concepts import N_CONCEPT_FEATURES
 from detector.cues import HashedCues
+from detector.elicit import GATE_CONCEPTS, ElicitReader
 from detector.features import N_FEATURES
 from detector.intents import N_INTENTS
 from models import workshop
@@ -27,6 +29,13 @@ def silent(text: str) -> None:
     """Nobody is told of the steps."""
 
 
+UNREAD = ElicitReader(
+    ("word",), np.ones(1, np.uint32), np.ones(1, np.uint64), np.ones(1, np.uint32),
+    np.zeros((GATE_CONCEPTS, GATE_CONCEPTS), np.float32), np.zeros(2, np.float32),
+    np.zeros(N_CONCEPT_FEATURES, np.float32),
+)  # fmt: skip
+
+
 @pytest.fixture
 def material() -> Material:
     """Two accounts and two bags a unit, and bags that no account runs; bag i is column i."""
@@ -40,6 +49,7 @@ def material() -> Material:
     return Material(
         accounts,
         np.array([a.group for a in accounts]),
+        UNREAD,
         csr_matrix(eye_array(n)),
         np.zeros((n, N_INTENTS), np.int8),
         np.ones(n),
