@@ -31,6 +31,10 @@ FILLS = 8
 CORPUS_ROWS = 150
 """Rows taken of each real-prompt file."""
 
+ELICITATION_WEIGHT = 0.12
+"""Weight of a row of the elicitation corpus beside a program's 1: with more, the extraction head,
+which reads these rows too, takes every judge that has to give reasons for a harvester."""
+
 CAPTURE_TEXTS = 120
 """Different texts read of one captured account."""
 
@@ -136,8 +140,11 @@ def elicitation_rows() -> list[TextRow]:
                     known = {}  # the system prompt asks, the user's turn may be anything
                 bag = f"{row['id']}/{system}"
                 rows.append(
-                    TextRow(text, row["group"], row["lang"], system, known, bag, weight=0.35)
-                )
+                    TextRow(
+                        text, row["group"], row["lang"], system, known, bag,
+                        weight=ELICITATION_WEIGHT,
+                    )
+                )  # fmt: skip
     return rows
 
 

@@ -50,10 +50,11 @@ def with_reference(material: Material, accounts: Sequence[Account]) -> Material:
         for message in (request.messages or ())[-1:]
         if message.role == "user"
     ]
-    matrix, labels, weights, first = bags(rows)
+    matrix, labels, weights, first = bags(rows, material.reader)
     return Material(
         [*material.accounts, *own],
         np.concatenate([material.account_unit, units]),
+        material.reader,
         vstack([material.matrix, matrix]).tocsr(),
         np.concatenate([material.labels, labels]),
         np.concatenate([material.weights, weights]),

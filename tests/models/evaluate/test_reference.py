@@ -8,8 +8,9 @@ from models.evaluate.compose import jobs_of
 from models.evaluate.plan import Cell
 from models.evaluate.reference import REFERENCE_ACCOUNTS, reference_accounts, with_reference
 from models.evaluate.units import read_world
-from models.texts import TextRow
+from models.texts import TextRow, elicitation_rows
 from models.train_cues import bags
+from models.train_elicit import fit_reader
 from models.workshop import Material
 from tests.models.learning import made_up_accounts
 
@@ -33,9 +34,11 @@ def test_the_reference_stands_beside_the_material() -> None:
     rows = [
         TextRow(f"text {i}", f"p{i}", "b", False, {"extraction": True}, f"p{i}") for i in (0, 1)
     ]
-    matrix, labels, weights, first = bags(rows)
+    reader = fit_reader(elicitation_rows(), frozenset())
+    matrix, labels, weights, first = bags(rows, reader)
     units = np.array([a.group for a in own])
-    material = Material(own, units, matrix, labels, weights, np.array([r.group for r in first]))
+    bags_of = np.array([r.group for r in first])
+    material = Material(own, units, reader, matrix, labels, weights, bags_of)
     reference = reference_accounts(WORLD, 1, None)[:5]
     joined = with_reference(material, reference)
     assert joined.accounts[: len(own)] == own
