@@ -32,6 +32,8 @@ LEFT_OUT = frozenset(
         "zero_temperature_share", "structured_share",
         # the hot frame: a maximum over frames, noisy in benign accounts that run many of them
         "hot_frame_logit", "hot_frame_share", "hot_frame_one_shot",
+        # refusals: one in ten requests of a short record is nothing, and says so by itself
+        "refused_share",
         # lengths of texts: they tell tools apart, not purposes
         "item_tokens", "piece_tokens", "user_bytes",
         # single intents but elicitation: with a few hundred programs they are learnt by heart; the
@@ -43,7 +45,7 @@ LEFT_OUT = frozenset(
 
 ONE_SIDED = frozenset(
     {
-        "output_input_ratio", "output_tokens", "saturated_share", "refused_share", "fan_out",
+        "output_input_ratio", "output_tokens", "saturated_share", "fan_out",
         "logprob_probe_share", "inline_tag_share", "graded_short_share",
     }
 )  # fmt: skip

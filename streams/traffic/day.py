@@ -47,6 +47,10 @@ class Day:
     campaigns: tuple[Campaign, ...]
 
 
+DAY_BATCHES = frozenset({"bn", "bh", "bt", "xg", "xt"})
+"""Author batches of the bank that run on the day: as the bank grows, it stays the same day."""
+
+
 def compose_day(
     seed: int,
     *,
@@ -62,7 +66,7 @@ def compose_day(
     folder whose released prompts fill some slots; `programs` replaces the shipped bank. The same
     arguments give the same day.
     """
-    bank = tuple(programs) if programs is not None else load_bank()
+    bank = tuple(programs) if programs is not None else _day_programs()
     corpus = load_corpus(data) if data is not None else None
     rng = np.random.default_rng([seed, 1])
     filler = Filler(seed)
@@ -99,6 +103,10 @@ def compose_day(
         requests += made
     requests.sort(key=lambda request: (request.event_time_s or 0.0, request.event_id))
     return Day(requests, truth, tuple(campaigns))
+
+
+def _day_programs() -> tuple[Program, ...]:
+    return tuple(p for p in load_bank() if p.id.partition("-")[0] in DAY_BATCHES)
 
 
 def ordinary_chat(programs: Sequence[Program]) -> list[Program]:
