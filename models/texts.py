@@ -31,7 +31,7 @@ FILLS = 8
 CORPUS_ROWS = 150
 """Rows taken of each real-prompt file."""
 
-ELICITATION_WEIGHT = 0.12
+ELICITATION_WEIGHT = 0.175
 """Weight of a row of the elicitation corpus beside a program's 1: with more, the extraction head,
 which reads these rows too, takes every judge that has to give reasons for a harvester."""
 

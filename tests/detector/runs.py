@@ -102,12 +102,13 @@ def run_records(
     settings: PartitionSettings = NATIVE,
     cap: RatioCap | None = None,
     models: Models | None = None,
+    policy: Policy | None = None,
 ) -> Run:
     """Records through a new pipeline in batches of `size`, partition by partition, to the end.
 
-    `models` are the released ones unless given.
+    `models` are the released ones, and `policy` the packaged one, unless given.
     """
-    pipeline = Pipeline(models or released(), packaged_policy(), settings, cap)
+    pipeline = Pipeline(models or released(), policy or packaged_policy(), settings, cap)
     out = Outputs()
     parts: dict[int, list[LogRecord]] = defaultdict(list)
     for record in records:

@@ -26,7 +26,14 @@ from streams.record import ApiRequest
 from streams.traffic.day import compose_day
 from streams.traffic.replay import stretch
 from tests.detector.builders import DAY_S, T0_S, ask, minutes, talk
-from tests.detector.runs import NATIVE, Run, log_record, records_of, run_records
+from tests.detector.runs import (
+    NATIVE,
+    Run,
+    log_record,
+    packaged_policy,
+    records_of,
+    run_records,
+)
 from tests.detector.tiny_models import WORD, write_tiny_models
 
 PARTITIONS = 2
@@ -124,7 +131,11 @@ def test_an_expired_verdict_is_gone_for_every_batch_cut(tmp_path: Path) -> None:
     times = [*minutes(len(before)), *(T0_S + 20 * DAY_S + 60.0 * i for i in range(len(after)))]
     for number, (request, at_s) in enumerate(zip(requests, times, strict=True)):
         request.event_id, request.event_time_s = f"e{number}", at_s
-    runs = [run_records(records_of(requests), size=n, models=models) for n in (1, 5000)]
+    # the key's verdict is to rest on its score
+    policy = packaged_policy().model_copy(update={"cue_watch_pieces": 3})
+    runs = [
+        run_records(records_of(requests), size=n, models=models, policy=policy) for n in (1, 5000)
+    ]
     assert runs[0].scores() == runs[1].scores()
     changes = [c for c in runs[0].outputs.verdicts if c.scope == "key"]
     assert [c.kind for c in changes] == ["rose", "expired"]
