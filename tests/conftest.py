@@ -27,6 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "filterwarnings", "ignore:(open|read)_text is deprecated:DeprecationWarning"
     )
+    # It also leaves sockets whose broker went away to the garbage collector, which meets them in
+    # whatever test comes later.
+    config.addinivalue_line(
+        "filterwarnings",
+        "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning",
+    )
     if _starts_the_run(config):
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="stillwatch-tests-")
         os.environ[_OWNER] = str(os.getpid())

@@ -13,23 +13,32 @@ from typer.testing import CliRunner
 from detector.cli.main import app
 from streams.topics import topic_specs
 from tests.services.kafka import KafkaBroker
+from tests.services.kafka_cluster import KafkaCluster, folder_for
 
 INPUT = f"requests-{os.getpid()}"
 
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(scope="module")
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """A broker for this file: the names of a deployment's topics are fixed, and others use them."""
+    made = KafkaCluster(folder_for(tmp_path_factory.mktemp("cluster")), os.getpid(), brokers=1)
+    yield made
+    made.close()
+
 
 @pytest.fixture
-def admin(kafka_broker: KafkaBroker) -> Iterator[KafkaAdminClient]:
-    """Removes the topics of a deployment afterwards: their names are fixed."""
-    admin = KafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap)
+def admin(own_broker: KafkaCluster) -> Iterator[KafkaAdminClient]:
+    """Removes the topics of a deployment afterwards."""
+    admin = KafkaAdminClient(bootstrap_servers=own_broker.bootstrap)
     names = {spec.name for spec in topic_specs(INPUT)}
-    if names & set(admin.list_topics()):
-        pytest.skip("this broker has Stillwatch's topics already; they may be somebody's")
     yield admin
     admin.delete_topics(sorted(names & set(admin.list_topics())))
     admin.close()
 
 
-def create(broker: KafkaBroker, *arguments: str, code: int = 0) -> str:
+def create(broker: KafkaCluster | KafkaBroker, *arguments: str, code: int = 0) -> str:
     """Runs the command; all that it printed, on one line."""
     variables = {"STILLWATCH_KAFKA": broker.bootstrap, "STILLWATCH_INPUT_TOPIC": INPUT}
     environment = {**variables, "COLUMNS": "300"}
@@ -39,25 +48,25 @@ def create(broker: KafkaBroker, *arguments: str, code: int = 0) -> str:
 
 
 def test_topics_are_made_once_with_their_settings(
-    admin: KafkaAdminClient, kafka_broker: KafkaBroker
+    admin: KafkaAdminClient, own_broker: KafkaCluster
 ) -> None:
     """A dry run makes nothing; then all are made, as specified; a second time nothing changes."""
-    assert create(kafka_broker, "--dry-run").count("would be created") == 6
+    assert create(own_broker, "--dry-run").count("would be created") == 6
     assert INPUT not in admin.list_topics()
-    assert create(kafka_broker, "--partitions", "3").count("created") == 6
+    assert create(own_broker, "--partitions", "3").count("created") == 6
     for spec in topic_specs(INPUT):
         (topic,) = admin.describe_topics([spec.name])
         assert len(topic["partitions"]) == (spec.partitions or 3)
         resource = ConfigResource(ConfigResourceType.TOPIC, spec.name, dict.fromkeys(spec.configs))
         found = admin.describe_configs([resource], config_filter="all")["topic"][spec.name]
         assert {name: value["value"] for name, value in found.items()} == dict(spec.configs)
-    again = create(kafka_broker, "--partitions", "5")
+    again = create(own_broker, "--partitions", "5")
     assert again.count("exists") == 6
     assert "should be" not in again
 
 
 def test_what_exists_with_other_settings_is_told_and_left(
-    admin: KafkaAdminClient, kafka_broker: KafkaBroker
+    admin: KafkaAdminClient, own_broker: KafkaCluster
 ) -> None:
     """The difference is named with the command that corrects it; nothing is changed."""
     admin.create_topics(
@@ -73,7 +82,7 @@ def test_what_exists_with_other_settings_is_told_and_left(
         },
         wait_for_metadata=True,
     )
-    told = create(kafka_broker, "--partitions", "2")
+    told = create(own_broker, "--partitions", "2")
     assert told.count("created") == 5
     assert "stillwatch.control: partitions is 2, should be 1" in told
     assert "stillwatch.control: retention.ms is 1000, should be -1" in told
@@ -81,9 +90,9 @@ def test_what_exists_with_other_settings_is_told_and_left(
     assert len(admin.describe_topics(["stillwatch.control"])[0]["partitions"]) == 2
 
 
-def test_why_tells_the_reason(admin: KafkaAdminClient, kafka_broker: KafkaBroker) -> None:
+def test_why_tells_the_reason(admin: KafkaAdminClient, own_broker: KafkaCluster) -> None:
     """An operator can read why a topic is set so before making it."""
-    told = create(kafka_broker, "--dry-run", "--why")
+    told = create(own_broker, "--dry-run", "--why")
     assert "a tombstone lifts a verdict" in told
     assert INPUT not in admin.list_topics()
 
