@@ -146,6 +146,9 @@ class KafkaLogProducer:
             self._renew()
             self._client.begin_transaction()
         manager = self._client._transaction_manager
+        # kafka-python 3.0.12 keeps offsets that the group refused and sends them along with the
+        # next transaction: they would count as handled, and their outputs were aborted.
+        manager._pending_txn_offset_commits.clear()
         try:
             self._write(placed)
             if offsets and group is not None:

@@ -6,6 +6,7 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -205,6 +206,33 @@ def test_a_fenced_producer_stays_fenced(backend: KafkaBackend) -> None:
     newest.send_transaction(outputs(out, 3), {})
     reader = backend.log.reader(all_of(out, 1))
     assert len(drain(reader, 6, 1.0)) == 6
+    assert reader.poll(1, 0.2) == []
+
+
+@pytest.mark.parametrize("stale", ["generation", "member"])
+def test_refused_offsets_do_not_come_with_the_next_transaction(
+    backend: KafkaBackend, stale: str
+) -> None:
+    """A transaction that the group refuses, as after a rebalance, moves no offset: not then, and
+    not with the next transaction of the same producer, which has offsets of its own. Else input
+    would count as handled whose outputs were aborted."""
+    topic, out, group = backend.topic(2), backend.topic(1), backend.name("group")
+    backend.log.producer().send(outputs(topic, 6))
+    member = backend.log.consumer(group, [topic], member_id="a")
+    drain(member, 6, 1.0)
+    first, second = all_of(topic, 2)
+    present = member.group_metadata()
+    old = replace(present, generation=present.generation - 1)
+    if stale == "member":
+        old = replace(present, member_id="nobody")
+    producer = backend.log.producer(backend.name("refused"))
+    with pytest.raises(Fenced):
+        producer.send_transaction(outputs(out, 1), {first: 2}, old)
+    assert member.committed() == {first: None, second: None}
+    producer.send_transaction(outputs(out, 3), {second: 1}, present)
+    assert member.committed() == {first: None, second: 1}
+    reader = backend.log.reader(all_of(out, 1))
+    assert len(drain(reader, 3, 1.0)) == 3
     assert reader.poll(1, 0.2) == []
 
 
