@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ from detector.pipeline import Pipeline, load_models
 from detector.policy import Policy, default_policy_path, load_policy
 from models.accounts import CAPTURE_REQUESTS, STRETCHES, Account, capture_accounts
 from models.train import train_on
-from models.workshop import Material, gather
+from models.workshop import gather
 from streams.intake import IntakeSettings
 from streams.log import LogRecord
 
@@ -66,23 +66,23 @@ def rotate(
     captured = capture_accounts(captures, limit=None)
     tools = sorted({a.batch for a in captured})
     tools = [t for t in tools if not only or t in only]
-    job = partial(_leave_out, material, captured, policy, seed, models)
     outcomes: list[Outcome] = []
-    with ProcessPoolExecutor(workers) as pool:
-        for number, (tool, found) in enumerate(zip(tools, pool.map(job, tools), strict=True)):
-            outcomes += found
+    shared = material, captured, policy, seed, models
+    # handed over once a process, not once a tool: heads fitted for one tool serve the next
+    with ProcessPoolExecutor(workers, initializer=_SHARED.extend, initargs=(shared,)) as pool:
+        found = pool.map(_leave_out, tools)
+        for number, (tool, mine) in enumerate(zip(tools, found, strict=True)):
+            outcomes += mine
             done(tool, number + 1, len(tools))
     return outcomes
 
 
-def _leave_out(
-    material: Material,
-    captured: Sequence[Account],
-    policy: Policy,
-    seed: int,
-    models: Path | None,
-    tool: str,
-) -> list[Outcome]:
+_SHARED: list[Any] = []
+"""Of a process of the rotation: material, captured accounts, policy, seed and model folder."""
+
+
+def _leave_out(tool: str) -> list[Outcome]:
+    material, captured, policy, seed, models = _SHARED
     mine = [a for a in captured if a.batch == tool]
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) if models is None else models / tool

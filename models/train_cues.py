@@ -28,6 +28,10 @@ FRAME_SHARE = 0.1
 """An n-gram in this share of a captured account's texts belongs to a frame."""
 
 
+FittedHeads = dict[tuple[int, bytes], tuple[NDArray[np.float32], float]]
+"""Weights and bias of a head, by intent and the bytes of its row numbers."""
+
+
 def ngram_matrix(texts: Sequence[str]) -> csr_matrix:
     """Sparse n-gram matrix, shape (len(texts), BUCKETS), as `detector.cues` weighs it."""
     indptr, indices, weights = ngram_rows(*text_pieces(texts), BUCKETS)
@@ -81,6 +85,9 @@ def fit_heads(
     weights: NDArray[np.float64],
     step: Callable[[str], None] = lambda name: None,
     heads: Sequence[int] = range(len(INTENTS)),
+    *,
+    rows: NDArray[np.intp] | None = None,
+    fitted: FittedHeads | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """L2-regularised logistic regression, one head an intent, classes balanced.
 
@@ -89,6 +96,10 @@ def fit_heads(
         labels: int8, shape (n, len(INTENTS)): 1, 0, or -1 where unsure (left out of that head).
         weights: float64, shape (n,).
         step: called with each intent's name when its head is done.
+        rows: the rows to learn from; default: all.
+        fitted: heads of this very matrix that were fitted before. A head whose rows are those of
+            an earlier one is taken from there (leaving a captured tool out does not touch the heads
+            that no captured tool has a label for), and new ones are added.
 
     Returns:
         float32 weights, shape (columns, len(INTENTS)), and biases, shape (len(INTENTS),).
@@ -96,18 +107,22 @@ def fit_heads(
     out = np.zeros((matrix.shape[1], len(INTENTS)), np.float32)
     bias = np.zeros(len(INTENTS), np.float32)
     grams = matrix[:, :BUCKETS]
+    among = np.arange(matrix.shape[0]) if rows is None else rows
+    fitted = {} if fitted is None else fitted
     for k in heads:
         seen, strength = (matrix, ELICIT_STRENGTH) if k == ELICIT else (grams, STRENGTH)
-        known = np.flatnonzero(labels[:, k] >= 0)
+        known = among[labels[among, k] >= 0]
         y = labels[known, k]
         if len(np.unique(y)) < 2:
             continue
-        head = LogisticRegression(
-            C=strength, class_weight="balanced", solver="liblinear", random_state=k, tol=1e-3
-        )
-        head.fit(seen[known], y, sample_weight=weights[known])
-        out[: seen.shape[1], k] = head.coef_[0]
-        bias[k] = head.intercept_[0]
+        key = k, known.tobytes()
+        if key not in fitted:
+            head = LogisticRegression(
+                C=strength, class_weight="balanced", solver="liblinear", random_state=k, tol=1e-3
+            )
+            head.fit(seen[known], y, sample_weight=weights[known])
+            fitted[key] = head.coef_[0].astype(np.float32), float(head.intercept_[0])
+        out[: seen.shape[1], k], bias[k] = fitted[key]
         step(INTENTS[k])
     return out, bias
 

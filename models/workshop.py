@@ -7,7 +7,7 @@ account always come from a cue model that has not seen the account's program (cr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
@@ -20,7 +20,7 @@ from detector.elicit import ElicitReader
 from models.accounts import Account, capture_accounts, composed_accounts
 from models.public_templates import read_templates
 from models.texts import all_rows, bank_programs, capture_rows, elicitation_rows
-from models.train_cues import bags, fit_heads, quantise
+from models.train_cues import FittedHeads, bags, fit_heads, quantise
 from models.train_elicit import fit_reader
 from models.vectors import Samples, sample_vectors
 from streams.traffic.corpus import load_corpus
@@ -43,6 +43,7 @@ class Material:
         reader: gate and lexicon of the elicitation head.
         matrix, labels, weights: bags of text for the cue model, see `train_cues.bags`;
             `bag_unit` (shape (b,)) as for accounts, "" for texts that no account runs.
+        fitted: heads fitted so far: a rotation fits most of its heads once, not once a tool.
     """
 
     accounts: Sequence[Account]
@@ -52,6 +53,7 @@ class Material:
     labels: NDArray[np.int8]
     weights: NDArray[np.float64]
     bag_unit: NDArray[np.str_]
+    fitted: FittedHeads = field(default_factory=dict)
 
 
 def gather(
@@ -156,5 +158,8 @@ def fit_cues(
         keep &= fold != without_fold
     if without_unit is not None:
         keep &= material.bag_unit != without_unit
-    heads = fit_heads(material.matrix[keep], material.labels[keep], material.weights[keep])
+    heads = fit_heads(
+        material.matrix, material.labels, material.weights,
+        rows=np.flatnonzero(keep), fitted=material.fitted,
+    )  # fmt: skip
     return quantise(*heads, version, material.reader)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from detector.intents import ELICIT, EXTRACTION, INTENTS
 from models.texts import TextRow
-from models.train_cues import BUCKETS, FRAME_SHARE, bags, fit_heads, ngram_matrix, train_cues
+from models.train_cues import (
+    BUCKETS,
+    FRAME_SHARE,
+    FittedHeads,
+    bags,
+    fit_heads,
+    ngram_matrix,
+    train_cues,
+)
 from models.train_elicit import fit_reader
 from tests.detector.builders import pieces_of
 
@@ -124,3 +133,22 @@ def test_the_reader_adds_concepts_to_the_elicitation_head_alone() -> None:
     np.testing.assert_array_equal(
         logits[:, others], without.read(text, pieces, np.ones(6, np.bool_)).logits[:, others]
     )
+
+
+def test_a_fitted_head_serves_again_where_its_rows_are_the_same() -> None:
+    """Heads from an earlier fit are those that a fit of the rows alone gives; a head with other
+    rows is fitted anew."""
+    rng = np.random.default_rng(3)
+    matrix = csr_matrix(rng.random((40, BUCKETS)) * (rng.random((40, BUCKETS)) < 1e-3))
+    labels = rng.integers(0, 2, (40, len(INTENTS)), dtype=np.int8)
+    labels[5, 1:] = -1
+    weights = np.ones(40)
+    fitted: FittedHeads = {}
+    fit_heads(matrix, labels, weights, fitted=fitted)
+    assert len(fitted) == len(INTENTS)
+    rows = np.delete(np.arange(40), 5)
+    again = fit_heads(matrix, labels, weights, rows=rows, fitted=fitted)
+    assert len(fitted) == len(INTENTS) + 1  # the first head alone had a label for row 5
+    alone = fit_heads(matrix[rows], labels[rows], weights[rows])
+    assert np.array_equal(again[0], alone[0])
+    assert np.array_equal(again[1], alone[1])

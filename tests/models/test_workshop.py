@@ -72,8 +72,8 @@ def test_cues_never_see_the_units_that_they_read(
     learnt: list[set[str]] = []
     read: list[list[str]] = []
 
-    def heads(matrix: csr_matrix, *_: Any) -> tuple[Any, Any]:
-        learnt.append(set(material.bag_unit[matrix.indices].tolist()))
+    def heads(matrix: csr_matrix, *_: Any, rows: Any, fitted: Any) -> tuple[Any, Any]:
+        learnt.append(set(material.bag_unit[matrix[rows].indices].tolist()))
         return np.zeros((8, N_INTENTS), np.float32), np.zeros(N_INTENTS, np.float32)
 
     def vectors(accounts: Sequence[Account], _: HashedCues) -> Samples:
