@@ -208,6 +208,17 @@ class LakeMetrics:
             "flushes": counter("flushes", "Commits of what was written."),
             "removed": counter("files_removed", "Files removed: written before, never committed."),
         }  # fmt: skip
+        self.rejoins = Counter(
+            "stillwatch_lake_rejoins",
+            "New starts within the process, by what they were for.",
+            ("reason",),
+            registry=registry,
+        )
+        self.connected = Gauge(
+            "stillwatch_lake_log_connected",
+            "1 while steps go well, 0 while Kafka is being tried again.",
+            registry=registry,
+        )
         self._lag = gauge("lag_records", "Records behind the end of the partition, when written.")
         self._written = gauge("written_offset", "Offset up to which records are in files.")
 
