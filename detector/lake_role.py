@@ -37,6 +37,9 @@ from streams.intake import Intake, IntakeSettings
 from streams.log import Fenced, Log, LogError, LogRecord, OffsetOutOfRange, TopicPartition
 from streams.record import ApiRequest
 
+ASK_EVERY_S = 5.0
+"""A log without news is asked so often whether it would answer."""
+
 COMMIT_TRIES = 10
 """A commit that fails, as in a rebalance, is tried again after so many polls in a row at most."""
 
@@ -112,18 +115,13 @@ class LakeRole:
         self._untried: list[str] = []  # files that no commit was tried for
         self._failed_commits = 0
         self._oldest_s: float | None = None
+        self._heard_s = monotonic_s()
         self._trouble: Exception | None = None
         self._say = structlog.get_logger()
         topics = [settings.input_topic, SCORES, ALERTS]
         self._consumer = log.consumer(
             settings.lake_group, topics, member_id=member_id, listener=self
         )
-
-    def run(self, stopped: Callable[[], bool], timeout_s: float = 1.0) -> None:
-        """Works until `stopped` says so, then writes what is held. Raises as `step`."""
-        while not stopped():
-            self.step(timeout_s)
-        self.flush()
 
     def step(self, timeout_s: float) -> int:
         """Polls once, takes what came, writes when it is time; returns the number of records.
@@ -152,6 +150,7 @@ class LakeRole:
             self.flush()
         elif self._pending:
             self._commit(self._pending)
+        self._listen(bool(records))
         return len(records)
 
     def flush(self) -> None:
@@ -164,6 +163,8 @@ class LakeRole:
 
     def close(self) -> None:
         """Leaves the group. What is not flushed is read again by the next owner."""
+        for tp in self._shares:
+            self._metrics.forget(tp)
         self._shares.clear()
         self._pending.clear()
         self._consumer.close()
@@ -222,6 +223,15 @@ class LakeRole:
                 self._consumer.seek(tp, plan.position)
             positions[tp] = plan.position
         return positions
+
+    def _listen(self, news: bool) -> None:
+        """Raises Unreachable for a log that has sent nothing for long and does not answer."""
+        now_s = self._monotonic_s()
+        if not news and now_s - self._heard_s < ASK_EVERY_S:
+            return
+        if not news:
+            self._consumer.end_offsets()
+        self._heard_s = now_s
 
     def _due(self) -> bool:
         if self._oldest_s is None:

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from detector.member_metrics import MemberMetrics
 from detector.outputs import Outputs
 from detector.pipeline import Models
 from streams.deadletters import DeadLetter
 from streams.log import TopicPartition
 
-_BATCH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SNAPSHOT_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0)
 _PAUSE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.25, 1.0)
 _PLACE = ("topic", "partition")
@@ -59,9 +59,6 @@ class WorkerMetrics:
             "Control records, a partition each, by what became of them.",
             "result",
         )
-        self.lost = counter(
-            "records_lost", "Input records that the topic dropped before they were read."
-        )
         self.two_partitions = counter(
             "account_on_two_partitions",
             "Accounts seen on two partitions of this worker: the topic is not keyed by account.",
@@ -70,37 +67,14 @@ class WorkerMetrics:
             "replaced_switches",
             "Switches of the past that could not be repeated in a silent replay.",
         )
-        self.rejoins = counter(
-            "rejoins",
-            "New starts within the process: state dropped, joined anew; by what it was for.",
-            "reason",
-        )
-        self.held = counter(
-            "commits_held",
-            "Transactions that a rebalance refused; the same was sent again after it.",
-        )
-        self.connected = gauge(
-            "log_connected", "1 while turns go well, 0 while Kafka is being tried again."
-        )
-        self.stuck = gauge(
-            "partitions_stuck",
-            "Partitions that have records and are not read; a new consumer is made for them.",
-        )
-        self.batch_seconds = Histogram(
-            "stillwatch_batch_seconds",
-            "Seconds from a poll's records to their commit.",
-            registry=registry,
-            buckets=_BATCH_SECONDS,
-        )
         self.accounts = gauge("accounts_tracked", "Accounts in memory.")
-        self.partitions = gauge("partitions", "Partitions owned by this worker.")
-        self.lag = gauge("lag_records", "Records behind the end of the partition.", "partition")
         self.rebuild = gauge(
             "rebuild_remaining_records",
             "Records left of the silent replay that rebuilds a partition's state.",
             "partition",
         )
         self.gpu = gauge("gpu_in_use", "1 when the classifier runs on a GPU.")
+        self.member = MemberMetrics(registry)
         self.snapshots = SnapshotMetrics(registry)
 
     def models(self, models: Models) -> None:
@@ -126,9 +100,9 @@ class WorkerMetrics:
 
     def forget(self, partition: int) -> None:
         """Takes a partition that is no longer ours off the gauges."""
-        for metric in (self.lag, self.rebuild):
-            metric.labels(str(partition))  # `remove` wants it to be there
-            metric.remove(str(partition))
+        self.member.forget(partition)
+        self.rebuild.labels(str(partition))  # `remove` wants it to be there
+        self.rebuild.remove(str(partition))
 
 
 class SnapshotMetrics:
@@ -234,6 +208,17 @@ class LakeMetrics:
             "flushes": counter("flushes", "Commits of what was written."),
             "removed": counter("files_removed", "Files removed: written before, never committed."),
         }  # fmt: skip
+        self.rejoins = Counter(
+            "stillwatch_lake_rejoins",
+            "New starts within the process, by what they were for.",
+            ("reason",),
+            registry=registry,
+        )
+        self.connected = Gauge(
+            "stillwatch_lake_log_connected",
+            "1 while steps go well, 0 while Kafka is being tried again.",
+            registry=registry,
+        )
         self._lag = gauge("lag_records", "Records behind the end of the partition, when written.")
         self._written = gauge("written_offset", "Offset up to which records are in files.")
 
@@ -259,9 +244,6 @@ class RekeyMetrics:
         def counter(name: str, meaning: str, *labels: str) -> Counter:
             return Counter(f"stillwatch_rekey_{name}", meaning, labels, registry=registry)
 
-        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
-            return Gauge(f"stillwatch_rekey_{name}", meaning, labels, registry=registry)
-
         self._counts = {
             "records": counter("records", "Records of the topic without keys that were handled."),
             "written": counter("written", "Records written to the input topic."),
@@ -273,29 +255,7 @@ class RekeyMetrics:
         self._dead_letters = counter(
             "dead_letters", "Records without a readable account, by kind of error.", "kind"
         )
-        self.lost = counter("records_lost", "Records that the topic dropped before they were read.")
-        self.rejoins = counter(
-            "rejoins", "New starts within the process, by what they were for.", "reason"
-        )
-        self.held = counter(
-            "commits_held",
-            "Transactions that a rebalance refused; the same was sent again after it.",
-        )
-        self.connected = gauge(
-            "log_connected", "1 while turns go well, 0 while Kafka is being tried again."
-        )
-        self.stuck = gauge(
-            "partitions_stuck",
-            "Partitions that have records and are not read; a new consumer is made for them.",
-        )
-        self.batch_seconds = Histogram(
-            "stillwatch_rekey_batch_seconds",
-            "Seconds from a poll's records to their commit.",
-            registry=registry,
-            buckets=_BATCH_SECONDS,
-        )
-        self.partitions = gauge("partitions", "Partitions owned by this rekeyer.")
-        self.lag = gauge("lag_records", "Records behind the end of the partition.", "partition")
+        self.member = MemberMetrics(registry, "rekey_")
 
     def committed(self, counts: Mapping[str, int], dead_letters: Sequence[DeadLetter]) -> None:
         """Counts what one transaction did with a partition's records."""
@@ -304,8 +264,3 @@ class RekeyMetrics:
                 metric.inc(count)
         for kind, count in CountOf(letter.kind for letter in dead_letters).items():
             self._dead_letters.labels(kind).inc(count)
-
-    def forget(self, partition: int) -> None:
-        """Takes a partition that is no longer ours off the gauge."""
-        self.lag.labels(str(partition))  # `remove` wants it to be there
-        self.lag.remove(str(partition))

@@ -66,6 +66,7 @@ class KafkaGroupConsumer(KafkaPoller):
         )
         self._committed_limit_ms = (settings.transaction_timeout_s + _COMMITTED_GRACE_S) * 1000.0
         self._group_id = group_id
+        self._topics = tuple(topics)
         self._listener = listener
         self._polled_to: dict[TopicPartition, int] = {}
         self._leaving: dict[TopicPartition, int] = {}
@@ -98,6 +99,14 @@ class KafkaGroupConsumer(KafkaPoller):
 
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset(self._read())
+
+    def end_offsets(self) -> dict[TopicPartition, int]:
+        ends = super().end_offsets()
+        if not ends:
+            # Nothing to ask about; whether anybody would answer is to be known all the same.
+            with kafka_errors("asking for an answer", self._bootstrap):
+                self._client.end_offsets([KafkaPartition(self._topics[0], 0)])
+        return ends
 
     def committed(self) -> dict[TopicPartition, int | None]:
         self._check_open()

@@ -46,7 +46,13 @@ class KafkaLog:
 
     def partitions_for(self, topic: str) -> int:
         with self._lock, self._errors(f"looking up topic {topic!r}", topic):
-            found = self._connected().describe_topics([topic])
+            try:
+                found = self._connected().describe_topics([topic])
+            except (errors.KafkaError, OSError):
+                # kafka-python knows the brokers by the addresses of when it last heard of them; it
+                # never asks those of `bootstrap` again. A new client does.
+                self._disconnect()
+                raise
             code = found[0]["error_code"] if found else errors.UnknownTopicOrPartitionError.errno
             if code:
                 raise errors.for_code(code)()
@@ -98,9 +104,12 @@ class KafkaLog:
     def close(self) -> None:
         """Gives up the log's own connection; its clients keep theirs."""
         with self._lock:
-            if self._admin is not None:
-                self._admin.close()
-                self._admin = None
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._admin is not None:
+            admin, self._admin = self._admin, None
+            admin.close()
 
     def _connected(self) -> KafkaAdminClient:
         if self._admin is None:

@@ -166,7 +166,11 @@ class LogReader(Protocol):
         """The position of every partition that is read (assigned, for a group consumer)."""
 
     def end_offsets(self) -> dict[TopicPartition, int]:
-        """For the same partitions, the offset that the next committed record will get or pass."""
+        """For the same partitions, the offset that the next committed record will get or pass.
+
+        Asks the log, also where there is no such partition: a poll cannot tell a log without news
+        from one that does not answer. Raises Unreachable.
+        """
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Sets a position. Raises UnknownTopic when the partition is not among those read."""

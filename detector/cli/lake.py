@@ -6,22 +6,27 @@ import os
 import socket
 import sys
 import time
-from contextlib import closing
+from collections import Counter
+from functools import partial
 from typing import Annotated
 
 import typer
 from prometheus_client import CollectorRegistry, start_http_server
 
 from detector.cli.options import KafkaOption
+from detector.cli.starting import started
 from detector.cli.stop import plain_errors
 from detector.cli.stopping import stopping
 from detector.lake_files import LakeFiles
 from detector.lake_role import LakeRole, LakeRoleSettings
+from detector.lake_run import write_on
 from detector.metrics import LakeMetrics
 from detector.settings import Settings, SettingsError, load_settings
 from streams.kafka_log import log_from
 
 _DEFAULTS = LakeRoleSettings()
+GIVE_UP_S = 60.0
+"""So long it tries on after an error that may be for good, as the worker does."""
 
 
 def lake(
@@ -66,9 +71,14 @@ def lake(
         settings = load_settings(ctx.obj, kafka=kafka)
         files = LakeFiles(lake_url(url, settings))
         registry = CollectorRegistry()
-        log = log_from(settings.kafka)
-        with closing(log), stopping() as stop:
-            role = LakeRole(
+        metrics = LakeMetrics(registry)
+        counts: Counter[str] = Counter()
+        with stopping() as stop:
+            log = log_from(settings.kafka, stop)
+            if metrics_port is not None:
+                start_http_server(metrics_port, registry=registry)
+            make = partial(
+                LakeRole,
                 log,
                 files,
                 LakeRoleSettings(
@@ -78,16 +88,17 @@ def lake(
                     flush_rows=flush_rows,
                     flush_s=flush_s,
                 ),
-                LakeMetrics(registry),
+                metrics,
                 member_id=member or f"{socket.gethostname()}-{os.getpid()}",
                 monotonic_s=time.monotonic,
             )
-            with closing(role):
-                if metrics_port is not None:
-                    start_http_server(metrics_port, registry=registry)
+            role = started(make, settings.kafka.start_limit_s, stop)
+            if role is not None:
                 print(f"stillwatch: writing to {files.url}", file=sys.stderr)
-                role.run(stop.is_set)
-    counts = role.counts
+                counts = write_on(
+                    role, make, metrics, stop, give_up_s=GIVE_UP_S, monotonic_s=time.monotonic
+                )
+            log.close()
     print(
         f"stillwatch: took {counts['facts']:,} facts, {counts['scores']:,} scores and "
         f"{counts['alerts']:,} revisions of alerts into {counts['files']:,} files; "

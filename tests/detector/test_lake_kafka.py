@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from detector.lake_files import LakeError, LakeFiles
 from detector.lake_query import LakeQuery
+from detector.lake_ranges import writer_tag
 from detector.lake_role import LakeRole, LakeRoleSettings
 from detector.metrics import LakeMetrics
 from detector.output_records import ALERTS, SCORES
@@ -155,7 +156,8 @@ def test_killed_and_started_again_each_request_is_there_once(
     assert "revisions of alerts" in told
     found = event_ids(tmp_path)
     assert found == Counter(f"e{i}" for i in range(total))
-    assert not list(tmp_path.rglob("*.partial"))
+    # The one that was killed may leave the file that it was writing; no reader takes it for one.
+    assert all(writer_tag("one") in path.name for path in tmp_path.rglob("*.partial"))
 
 
 def test_two_members_share_the_partitions(log: KafkaLog, topic: str, tmp_path: Path) -> None:
@@ -172,13 +174,19 @@ def test_two_members_share_the_partitions(log: KafkaLog, topic: str, tmp_path: P
         for name in ("first", "second")
     )
     stop = threading.Event()
+
+    def run(role: LakeRole) -> None:
+        while not stop.is_set():
+            role.step(1.0)
+        role.flush()
+
     with closing(first), closing(second), ThreadPoolExecutor(2) as threads:
         produce(log, topic, requests_of(200))
-        running = [threads.submit(first.run, stop.is_set)]
+        running = [threads.submit(run, first)]
         try:
             wait_for(lambda: first.counts["facts"] == 200, "the first reading all")
             assert not list(tmp_path.rglob("*.parquet"))
-            running.append(threads.submit(second.run, stop.is_set))
+            running.append(threads.submit(run, second))
             wait_for(lambda: first.counts["flushes"] > 0, "handing over")
             produce(log, topic, requests_of(200, 200))
             wait_for(lambda: first.counts["facts"] + second.counts["facts"] == 400, "reading all")

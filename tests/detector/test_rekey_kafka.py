@@ -71,7 +71,9 @@ def drain(*roles: RekeyRole, log: Log) -> None:
     """
     want = {TopicPartition(SOURCE, number): end for number, end in ends(log, SOURCE).items()}
     give_up_s = time.monotonic() + LIMIT_S
-    while {at: end for role in roles for at, end in role._consumer.committed().items()} != want:
+    while {
+        at: end for role in roles for at, end in role._member.consumer.committed().items()
+    } != want:
         for role in roles:
             role.turn()
         assert time.monotonic() < give_up_s
@@ -133,7 +135,7 @@ def test_members_share_and_take_over(kafka_log: RenamedLog) -> None:
     while not first.turn():
         assert time.monotonic() < give_up_s
     second = new_role(kafka_log, size=7, member="second")
-    while not second._consumer.assignment():
+    while not second._member.consumer.assignment():
         first.turn()
         second.turn()
         assert time.monotonic() < give_up_s

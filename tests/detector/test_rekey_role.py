@@ -206,7 +206,7 @@ def test_what_a_rebalance_takes_is_not_committed() -> None:
     log = faulty_log((GroupMoved("rebalancing"), None))
     first = new_role(log, size=60, member="first")
     first.turn()
-    assert first._held_s is not None
+    assert first._member.held
     second = new_role(log, size=60, member="second")
     drain(first, second, log=log)
     assert written(log) == wanted(N)

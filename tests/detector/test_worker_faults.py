@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -369,18 +370,22 @@ class Jumping:
 
 
 @pytest.mark.parametrize("jumping", ["now", "monotonic", "both"])
-def test_clocks_that_jump_change_nothing(jumping: str) -> None:
+def test_clocks_that_jump_change_nothing(jumping: str, tmp_path: Path) -> None:
     """The machine's clock is set forward by days and back by years, and even the monotonic one
     jumps, as on a machine that was suspended: outputs and state are those of an undisturbed run,
-    over a rebalance and a rebuild. Only the audit trail of the control topic carries the clock."""
+    over a rebalance, snapshots and a rebuild. Only the audit trail of the control topic carries the
+    clock."""
     log = new_log(small_day())
     made: list[Worker] = []
     for name in ("first", "second"):
-        worker = new_worker(log, size=64, member=name)
-        if jumping != "monotonic":
-            worker._now_s = Jumping(1_800_000_000.0)
-        if jumping != "now":
-            worker._monotonic_s = Jumping(1_000_000_000.0)
+        worker = new_worker(
+            log,
+            size=64,
+            member=name,
+            snapshots=str(tmp_path),
+            now_s=None if jumping == "monotonic" else Jumping(1_800_000_000.0),
+            monotonic_s=None if jumping == "now" else Jumping(1_000_000_000.0),
+        )
         made.append(worker)
         for _ in range(30):
             for one in made:

@@ -99,14 +99,16 @@ def new_worker(
     group: str = GROUP,
     snapshots: str | None = None,
     snapshot_settings: SnapshotSettings | None = None,
+    now_s: Clock | None = None,
+    monotonic_s: Clock | None = None,
 ) -> Worker:
     """A worker that has joined; it asks for switches in every turn.
 
-    `snapshots` is the URL of their store.
+    `snapshots` is the URL of their store; the clocks tick where none are given.
     """
     found = models or released()
     metrics = WorkerMetrics(registry or CollectorRegistry())
-    clock = ticking()
+    clock = monotonic_s or ticking()
     keeper = snapshots and SnapshotKeeper(
         SnapshotStore(snapshots),
         snapshot_settings or SnapshotSettings(),
@@ -132,7 +134,7 @@ def new_worker(
         ),
         metrics,
         stop or threading.Event(),
-        now_s=_CLOCK,
+        now_s=now_s or _CLOCK,
         monotonic_s=clock,
         keeper=keeper or None,
     )
