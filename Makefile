@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KAFKA := build/kafka
+ENCODER := build/encoder
 # One process a core; the tests of a file stay together, so that what they share is made once.
 PYTEST_ARGS ?= -n auto --dist loadfile
 ARGS ?=
@@ -16,7 +17,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint kafka chaos bench rotate evaluate lock clean
+.PHONY: help setup demo test lint kafka encoder chaos bench rotate evaluate lock clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +40,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: setup  ## Play a composed day and show what is found (ARGS="--exit --seed 2")
 	$(BIN)/stillwatch demo $(ARGS)
 
-test: lint kafka  ## Check style, types and layers, then run every test
+test: lint kafka encoder  ## Check style, types and layers, then run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS) $(ARGS)
 
 lint: setup  ## Check style, types and the direction of imports
@@ -66,11 +67,16 @@ kafka:  ## Fetch the jars of the tests' Kafka broker into build/kafka (Java 17 a
 		[ "$$STILLWATCH_REQUIRE_SERVICES" != 1 ]; \
 	fi
 
+encoder: $(ENCODER)/encoder.json  ## Build the prompt encoder into build/encoder
+
+$(ENCODER)/encoder.json: $(STAMP) models/encoder_graph.py models/build_encoder.py
+	$(BIN)/python -m models encoder --out $(ENCODER)
+
 # CHAOS_SEED=N repeats a plan.
 chaos: setup kafka  ## Kill 200 workers, and brokers, under load; show what was done and found
 	CHAOS_KILLS=$${CHAOS_KILLS:-200} $(BIN)/python -m pytest --quiet --capture=no tests/integration/test_chaos.py $(ARGS)
 
-bench: setup kafka  ## Measure speed and memory against their goals; writes build/bench.json
+bench: setup kafka encoder  ## Measure speed and memory against their goals; writes build/bench.json
 	$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
 rotate: setup  ## Retrain with each tool left out and print the table of what is still found
@@ -83,8 +89,10 @@ evaluate: setup  ## Measure detection and every baseline on what training never 
 lock: setup  ## Resolve pyproject.toml again into the pinned requirements files
 	$(LOCK) --extra dev --output-file requirements-dev.txt
 	$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
+	$(LOCK) --constraint requirements-dev.txt --extra encoder --output-file requirements-encoder.txt
 	sed -i '1i # Made by `make lock` from pyproject.toml: all that development and training need.' requirements-dev.txt
 	sed -i '1i # Made by `make lock` from pyproject.toml: all that the service needs, a subset of requirements-dev.txt.' requirements.txt
+	sed -i '1i # Made by `make lock` from pyproject.toml: that and what `make encoder` needs, a subset of requirements-dev.txt.' requirements-encoder.txt
 
 clean:  ## Remove .venv, build/ and every cache
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

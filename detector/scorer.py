@@ -8,27 +8,23 @@ neither agrees nor refutes.
 from __future__ import annotations
 
 import copy
-import ctypes
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
-import structlog
 from numpy.typing import NDArray
 
 from detector.assessment import FeatureReading, GroupEvidence
 from detector.calibration import Calibration
 from detector.errors import ModelError
 from detector.features import FEATURE_NAMES, GROUP_OF, GROUPS, schema_hash
+from detector.gpu import open_session
 
 _REMEDY = "train it with `python -m models train` or point `model_dir` at a released model"
 MIN_EFFECT = 0.1
 MOST_READINGS = 3
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +54,6 @@ class Scorer:
         """Loads `account.onnx` and `account.json`. Raises ModelError."""
         graph = model_dir / "account.onnx"
         self.card = load_card(model_dir / "account.json")
-        if not graph.exists():
-            raise ModelError(str(graph), "the account classifier is missing", _REMEDY)
         self._columns = np.array([FEATURE_NAMES.index(name) for name in self.card.features])
         self._group_names = tuple(group.NAME for group in GROUPS)
         self._group_at = [self._group_names.index(GROUP_OF[n]) for n in self.card.features]
@@ -71,18 +65,9 @@ class Scorer:
             [np.zeros((1, f)), self._members, np.eye(f)], dtype=np.int64, casting="unsafe"
         ).astype(np.bool_)
         self._low, self._high = self.card.low.tolist(), self.card.high.tolist()
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        wanted = ["CPUExecutionProvider"]
-        if "CUDAExecutionProvider" in ort.get_available_providers() and has_nvidia_driver():
-            wanted.insert(0, "CUDAExecutionProvider")
-        try:
-            self._session = ort.InferenceSession(str(graph), options, providers=wanted)
-        except Exception as error:
-            raise ModelError(
-                str(graph), f"the graph cannot be loaded ({error})", _REMEDY
-            ) from error
+        self._session = open_session(
+            graph, "the account classifier", _REMEDY, require_gpu=require_gpu
+        )
         asked = self._session.get_inputs()[0]
         if asked.name != "features" or asked.shape[-1] != len(self.card.features):
             raise ModelError(str(graph), "the graph does not take the card's features", _REMEDY)
@@ -90,14 +75,6 @@ class Scorer:
         nothing = self.probabilities(self.card.median[None, :])
         self.prior_log_odds = float(log_odds(nothing)[0])
         """Log-odds of an account of which nothing is known: every input at its benign median."""
-        if not self.provider.startswith("CUDA"):
-            if require_gpu:
-                raise ModelError(
-                    str(graph),
-                    "require_gpu is set but CUDA did not load",
-                    "install the NVIDIA driver and CUDA 13 libraries or unset require_gpu",
-                )
-            log.warning("no GPU: the classifier runs on the CPU", provider=self.provider)
 
     def calibrated(self, calibration: Calibration) -> Scorer:
         """The same classifier with an operator's p-values; its version says so."""
@@ -171,15 +148,6 @@ class Scorer:
         return FeatureReading(
             self.card.features[feature], value, self._low[feature], self._high[feature]
         )
-
-
-def has_nvidia_driver() -> bool:
-    """Whether the driver's library can be loaded; without it CUDA need not be tried."""
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    return True
 
 
 def load_card(path: Path) -> ModelCard:

@@ -30,6 +30,7 @@ console = Console(stderr=True)
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 REPORTS = Path(__file__).parent / "reports"
+ENCODER = Path("build/encoder")
 SEED = 20_261_125
 WIDTH_OF_FILES = 120
 
@@ -82,6 +83,22 @@ def train_command(
 def _progress() -> Progress:
     return Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+    )
+
+
+@app.command(name="encoder")
+def encoder_command(out: Annotated[Path, typer.Option(help="Folder to build.")] = ENCODER) -> None:
+    """Build the prompt encoder from the weights of its pinned package."""
+    from models.build_encoder import EncoderSourceError, build_encoder  # noqa: PLC0415
+
+    try:
+        built = build_encoder(out)
+    except EncoderSourceError as error:
+        console.print(str(error))
+        raise typer.Exit(2) from error
+    console.print(
+        f"{built.folder}: {built.version}, {built.bytes / 1e6:.0f} MB, cosine with the package's "
+        f"own vectors at least {built.least_cosine:.6f}"
     )
 
 
