@@ -6,7 +6,6 @@ and stand in `compose`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -17,22 +16,10 @@ from numpy.random import Generator
 from models.evaluate.plan import Evasion
 from streams.record import ApiRequest, Message
 from streams.traffic.bank import Program
+from streams.traffic.frames import SENTENCE, reworded
 from streams.traffic.sources import source
 
 VARIANTS = 8
-_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
-_OPENERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "en": ("", "Hi!", "Quick one:", "Could you help me here?", "For my notes."),
-        "de": ("", "Hallo!", "Kurze Sache:", "Kannst du mir helfen?", "Für meine Notizen."),
-        "fr": ("", "Bonjour !", "Petite demande :", "Tu peux m'aider ?", "Pour mes notes."),
-        "es": ("", "¡Hola!", "Una cosa:", "¿Me ayudas con esto?", "Es para mis notas."),
-        "ru": ("", "Привет!", "Небольшая просьба:", "Поможешь?", "Это для заметок."),
-        "zh": ("", "你好！", "有件小事：", "帮个忙吧。", "做笔记用。"),
-        "ja": ("", "こんにちは。", "ちょっとお願い：", "手伝ってください。", "メモ用です。"),
-        "ko": ("", "안녕하세요.", "간단한 부탁:", "도와주세요.", "메모용입니다."),
-    }
-)
 _PARAMETERS: Mapping[str, tuple[float | int | None, ...]] = MappingProxyType(
     {
         "temperature": (None, 0.0, 0.3, 0.7, 1.0),
@@ -47,12 +34,12 @@ def evading_program(program: Program, evasion: Evasion, seed: int) -> Program:
     rng = np.random.default_rng([seed, 31])
     if evasion == "paraphrased":
         wordings = [w for w in program.wordings or program.turns[:1] for _ in range(VARIANTS)]
-        made = tuple(dict.fromkeys(_reworded(w, program.lang, rng) for w in wordings))
+        made = tuple(dict.fromkeys(reworded(w, program.lang, rng) for w in wordings))
         if program.wordings:
             return msgspec.structs.replace(program, user=made)
         return program
     if evasion == "split_system" and program.system:
-        parts = [s for s in _SENTENCE.split(program.system) if s.strip()]
+        parts = [s for s in SENTENCE.split(program.system) if s.strip()]
         if program.wordings:
             user = tuple(
                 _with_parts(w, parts, rng) for w in program.wordings for _ in range(VARIANTS)
@@ -61,16 +48,6 @@ def evading_program(program: Program, evasion: Evasion, seed: int) -> Program:
         first = _with_parts(program.turns[0], parts, rng)
         return msgspec.structs.replace(program, system=None, turns=(first, *program.turns[1:]))
     return program
-
-
-def _reworded(frame: str, lang: str, rng: Generator) -> str:
-    """Sentences in another order, some of them joined differently, with an opener of chance."""
-    sentences = [s for s in _SENTENCE.split(frame) if s.strip()]
-    order = rng.permutation(len(sentences))
-    openers = _OPENERS.get(lang.split("-", maxsplit=1)[0], _OPENERS["en"])
-    opener = openers[int(rng.integers(len(openers)))]
-    joiner = (" ", "\n", "\n\n")[int(rng.integers(3))]
-    return joiner.join([opener, *(sentences[i] for i in order.tolist())]).strip()
 
 
 def _with_parts(frame: str, parts: Sequence[str], rng: Generator) -> str:

@@ -45,13 +45,22 @@ class Placed:
     new_thread: bool
 
 
-def records_of(placed: list[Placed], who: Identity, rng: Generator) -> list[ApiRequest]:
+def records_of(
+    placed: list[Placed],
+    who: Identity,
+    rng: Generator,
+    *,
+    host: int | None = None,
+    first: int = 0,
+) -> list[ApiRequest]:
     """The account's records sorted by event time: each exchange, and the failed attempts before it.
 
-    `placed` is sorted by time.
+    `placed` is sorted by time. An account that is composed piece by piece gives its own `host`
+    (last byte of its addresses; else drawn) and the number of the piece's `first` record.
     """
     out: list[ApiRequest] = []
-    host = int(rng.random() * 200) + 10
+    if host is None:
+        host = draw_host(rng)
     network = who.networks[0]
     for entry in placed:
         if entry.new_thread and len(who.networks) > 1:
@@ -63,10 +72,15 @@ def records_of(placed: list[Placed], who: Identity, rng: Generator) -> list[ApiR
         request.event_time_s = round(at, 3)
         out.append(request)
     out.sort(key=lambda request: request.event_time_s or 0.0)
-    for number, request in enumerate(out):
+    for number, request in enumerate(out, first):
         name = f"{who.account}/{number}/{request.event_time_s}".encode()
         request.event_id = "req_" + hashlib.blake2b(name, digest_size=10).hexdigest()
     return out
+
+
+def draw_host(rng: Generator) -> int:
+    """Last byte of the address of an account's first host; it may have two more behind it."""
+    return int(rng.random() * 200) + 10
 
 
 def _failed_attempts(

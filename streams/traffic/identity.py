@@ -99,10 +99,13 @@ def draw_identity(
     account: str | None = None,
     wide: bool = False,
     new: bool = False,
+    provider: str | None = None,
 ) -> Identity:
     """Draws an identity. `wide` gives many networks and agents (build runners, resellers, proxies);
-    `new` makes a young account more likely (both labels have young accounts)."""
-    provider = "openai" if rng.random() < 0.65 else "anthropic"
+    `new` makes a young account more likely (both labels have young accounts); `provider` takes the
+    place of a drawn one."""
+    drawn = "openai" if rng.random() < 0.65 else "anthropic"
+    provider = provider or drawn
     models = [str(model) for model in rng.permutation(MODELS[provider])]
     n_models = 1 if rng.random() < 0.7 else 2
     n_networks = int(rng.integers(5, 30)) if wide else 1 + int(rng.random() ** 3 * 4)

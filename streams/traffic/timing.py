@@ -9,17 +9,33 @@ arrivals as in the published client traces of serving systems (ServeGen, BurstGP
 from __future__ import annotations
 
 import heapq
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Pace = Literal["batch", "paced", "human", "cron", "events", "clock"]
-"""The pacings of the bank, and "clock": evenly round the clock."""
+Pace = Literal["batch", "paced", "human", "cron", "events", "clock", "sitting"]
+"""The pacings of the bank; "clock": evenly round the clock; "sitting": a person somewhere in the
+span, whatever the hour."""
 
 Times = NDArray[np.float64]
 DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Requests of a program that works through a list: pauses, and how even they are.
+
+    Attributes:
+        jitter: part of a pause that is drawn (0: a metronome); above 1 pauses are log-normal with
+            it as sigma.
+        common: whether all accounts have the same pause; else each draws its own.
+    """
+
+    jitter: float
+    common: bool = True
 
 
 def conversation_starts(
@@ -46,6 +62,8 @@ def conversation_starts(
             return events(rng, count, start_s, span_s, time_zone_h)
         case "clock":
             return clock(rng, count, start_s, span_s)
+        case "sitting":
+            return sitting(rng, durations_s, start_s, span_s)
 
 
 def batch(rng: Generator, durations_s: Times, start_s: float, span_s: float) -> Times:
@@ -143,3 +161,27 @@ def clock(rng: Generator, count: int, start_s: float, span_s: float) -> Times:
     jitter = float(rng.uniform(0.05, 0.9))
     place = np.arange(count) + jitter * rng.random(count)
     return np.sort(start_s + place / count * span_s)
+
+
+def sitting(rng: Generator, durations_s: Times, start_s: float, span_s: float) -> Times:
+    """A person at one thing for a while: log-normal pauses, hurried where the span is short."""
+    count = len(durations_s)
+    median_gap_s = float(np.exp(rng.uniform(np.log(20), np.log(400))))
+    steps = durations_s + rng.lognormal(np.log(median_gap_s), 1.0, count)
+    steps *= min(1.0, span_s / float(steps.sum()))
+    slack_s = span_s - float(steps.sum())
+    return np.asarray(start_s + rng.random() * slack_s + np.cumsum(steps) - steps[0])
+
+
+def job(
+    rng: Generator, how: Job, count: int, typical: float, start_s: float, span_s: float
+) -> Times:
+    """A program that works through a list: `typical` conversations would fill the span."""
+    pause_s = span_s / max(typical, 1.0)
+    if not how.common:
+        pause_s *= float(rng.uniform(0.3, 1.0))
+    if how.jitter > 1:
+        steps = pause_s * rng.lognormal(-(how.jitter**2) / 2, how.jitter, count)
+    else:
+        steps = pause_s * (1 + how.jitter * (rng.random(count) - 0.5))
+    return np.asarray(start_s + np.cumsum(steps) - steps[0] * float(rng.random()))

@@ -1,0 +1,114 @@
+"""Frames made from frames: rewordings of one program, and an account's own version of a common one.
+
+What a program asks for stays; how it is put differs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+from numpy.random import Generator
+
+from streams.traffic.bank import Program
+from streams.traffic.sources import source
+
+OPENERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "en": ("", "Hi!", "Quick one:", "Could you help me here?", "For my notes."),
+        "de": ("", "Hallo!", "Kurze Sache:", "Kannst du mir helfen?", "Für meine Notizen."),
+        "fr": ("", "Bonjour !", "Petite demande :", "Tu peux m'aider ?", "Pour mes notes."),
+        "es": ("", "¡Hola!", "Una cosa:", "¿Me ayudas con esto?", "Es para mis notas."),
+        "ru": ("", "Привет!", "Небольшая просьба:", "Поможешь?", "Это для заметок."),
+        "zh": ("", "你好！", "有件小事：", "帮个忙吧。", "做笔记用。"),
+        "ja": ("", "こんにちは。", "ちょっとお願い：", "手伝ってください。", "メモ用です。"),
+        "ko": ("", "안녕하세요.", "간단한 부탁:", "도와주세요.", "메모용입니다."),
+    }
+)
+SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_RULES = ("sentence", "policy", "persona", "rubric")
+"""Sources of what an account adds to a prompt that it took over."""
+
+
+def reworded(frame: str, lang: str, rng: Generator) -> str:
+    """Sentences in another order, some of them joined differently, with an opener of chance."""
+    sentences = [s for s in SENTENCE.split(frame) if s.strip()]
+    order = rng.permutation(len(sentences))
+    openers = OPENERS.get(lang.split("-", maxsplit=1)[0], OPENERS["en"])
+    opener = openers[int(rng.integers(len(openers)))]
+    joiner = (" ", "\n", "\n\n")[int(rng.integers(3))]
+    return joiner.join([opener, *(sentences[i] for i in order.tolist())]).strip()
+
+
+def paraphrases(program: Program, count: int, rng: Generator) -> tuple[Program, ...]:
+    """`count` versions of a program: other order, other openers, a sentence more or a sentence
+    less, the system prompt moved into the message in some."""
+    return tuple(_paraphrase(program, rng) for _ in range(count))
+
+
+def _paraphrase(program: Program, rng: Generator) -> Program:
+    system = program.system
+    if system is not None:
+        system = _changed(system, program.lang, rng)
+    into_message = system if system is not None and rng.random() < 0.3 else None
+    frames = [_changed(frame, program.lang, rng) for frame in program.wordings or program.turns[:1]]
+    if into_message is not None:
+        system = None
+        frames = [f"{into_message}\n\n{frame}" for frame in frames]
+    if program.wordings:
+        return msgspec.structs.replace(program, system=system, user=tuple(frames))
+    return msgspec.structs.replace(program, system=system, turns=(*frames, *program.turns[1:]))
+
+
+def _changed(frame: str, lang: str, rng: Generator) -> str:
+    """The frame reworded; a sentence without a slot may go, one of chance may come."""
+    sentences = [s for s in SENTENCE.split(frame) if s.strip()]
+    plain = [s for s in sentences if "{" not in s and "}" not in s]
+    if len(plain) > 1 and rng.random() < 0.5:
+        gone = plain[int(rng.random() * len(plain))]
+        sentences = [s for s in sentences if s != gone]
+    if rng.random() < 0.5:
+        sentences.append(_literal(source("sentence", rng, lang, 0)))
+    return reworded("\n".join(sentences), lang, rng) or frame
+
+
+def own_version(program: Program, rng: Generator) -> Program:
+    """The program as one customer has it: with a system prompt and rules of its own around it."""
+    lang = program.lang
+    own = [f"{source('company', rng, lang, 0)}: {source('product', rng, lang, 0)}."]
+    own += [
+        source(_RULES[int(rng.random() * len(_RULES))], rng, lang, 0)
+        for _ in range(1 + int(rng.random() * 3))
+    ]
+    said = [_literal(text) for text in own]
+    system = program.system
+    if system is not None:
+        kept = [s for s in SENTENCE.split(system) if s.strip() and rng.random() < 0.7]
+        said[1:1] = kept
+        return msgspec.structs.replace(program, system="\n".join(said))
+    if program.wordings and rng.random() < 0.5:  # some have no system prompt: it goes before
+        head = "\n".join(said)
+        return msgspec.structs.replace(
+            program, user=tuple(f"{head}\n\n{frame}" for frame in program.wordings)
+        )
+    return msgspec.structs.replace(program, system="\n".join(said))
+
+
+def wrapped(program: Program, preamble: str) -> Program:
+    """The program behind a preamble that a reseller or a tool puts before every system prompt."""
+    system = _literal(preamble)
+    if program.system:
+        system = f"{system}\n\n{program.system}"
+    return msgspec.structs.replace(program, system=system)
+
+
+def in_dialogue(program: Program) -> Program:
+    """The program as the opening of a dialogue that goes on."""
+    return msgspec.structs.replace(program, conversation="chat")
+
+
+def _literal(text: str) -> str:
+    """A text as a part of a template: its braces doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
