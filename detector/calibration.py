@@ -28,6 +28,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         classifier, cues: versions of the models, for people.
+        encoder: version of the prompt encoder; "": there was none.
         models: digest of the models' files, see `models_digest`.
         schema: hash of the feature schema.
         accounts: number of accounts, n; the smallest p-value that they can state is 1 / (n + 1).
@@ -50,6 +51,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     first_event: str
     last_event: str
     scores: tuple[float, ...]
+    encoder: str = ""
 
     @property
     def stamp(self) -> str:
@@ -80,8 +82,8 @@ def models_digest(model_dir: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def load_calibration(path: Path, model_dir: Path) -> Calibration:
-    """Reads a calibration for the models in `model_dir`.
+def load_calibration(path: Path, model_dir: Path, encoder: str = "") -> Calibration:
+    """Reads a calibration for the models in `model_dir` and the prompt encoder of that version.
 
     Raises ModelError: it cannot be read, its numbers are none, or it was made with other models.
     """
@@ -103,6 +105,9 @@ def load_calibration(path: Path, model_dir: Path) -> Calibration:
     if found.models != present:
         made_with = f"{found.classifier}/{found.cues} ({found.models})"
         raise _refused(path, f"it was made with models {made_with}, not with {present}")
+    if found.encoder != encoder:
+        made, here = (name or "none" for name in (found.encoder, encoder))
+        raise _refused(path, f"it was made with prompt encoder {made}, here it is {here}")
     return found
 
 

@@ -144,18 +144,23 @@ def _ends(raw: bytes) -> tuple[str, str]:
     return head, raw[-TAIL_BYTES:].decode("utf-8", "ignore")
 
 
-def load_encoder(folder: Path, *, require_gpu: bool = False) -> Encoder:
-    """Loads a folder that `make encoder` built. Raises ModelError with what to do."""
-    card_path = folder / CARD
+def read_card(folder: Path) -> tuple[str, dict[str, str]]:
+    """Version of a built encoder, and the sha256 of its files by name. Raises ModelError."""
     try:
-        card: dict[str, Any] = json.loads(card_path.read_text("utf-8"))
-        version, wanted = str(card["version"]), dict(card["sha256"])
-        for name in (GRAPH, TOKENISER):
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted[name]:
-                raise ModelError(str(folder / name), "is not the file of its card", _REMEDY)
+        card: dict[str, Any] = json.loads((folder / CARD).read_text("utf-8"))
+        return str(card["version"]), dict(card["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            str(card_path), f"the prompt encoder cannot be read ({error})", _REMEDY
+            str(folder / CARD), f"the prompt encoder cannot be read ({error})", _REMEDY
         ) from error
+
+
+def load_encoder(folder: Path, *, require_gpu: bool = False) -> Encoder:
+    """Loads a folder that `make encoder` built. Raises ModelError with what to do."""
+    version, wanted = read_card(folder)
+    for name in (GRAPH, TOKENISER):
+        path = folder / name
+        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != wanted.get(name):
+            raise ModelError(str(path), "is not the file of its card", _REMEDY)
     session = open_session(folder / GRAPH, "the prompt encoder", _REMEDY, require_gpu=require_gpu)
     return Encoder(folder, version, session)

@@ -16,6 +16,7 @@ GROUP_WORDS: Final[dict[str, str]] = {
     "credentials": "keys, networks and clients",
     "clients": "networks and clients",
     "workload": "kind of use",
+    "encoder": "what the requests mean",
 }
 """Feature group -> what it looks at."""
 
@@ -83,6 +84,8 @@ FEATURE_WORDS: Final[dict[str, str]] = {
     "system_prompts": "number of system prompts (logarithm)",
     "models": "number of models used (logarithm)",
     "failure_share": "share of failed requests",
+    # encoder
+    "encoder_extraction": "likeness of the meaning to a harvest (log-odds)",
 }
 """Feature -> what it measures. A feature that is not here is called by its own name."""
 

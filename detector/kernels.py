@@ -14,6 +14,7 @@ from detector.entities import EXEMPLARS, RING, SYSTEM_RING
 from detector.features import (
     clients,
     diversity,
+    encoder,
     frames,
     harvest,
     intent,
@@ -196,6 +197,8 @@ def apply_events(
     n_tokens: NDArray[np.int32],
     edges: NDArray[np.uint64],
     tag: NDArray[np.bool_],
+    picked: NDArray[np.int64],
+    said: NDArray[np.float32],
     due_rows: NDArray[np.void],
     due_event: NDArray[np.int32],
     due_why: NDArray[np.uint8],
@@ -208,13 +211,15 @@ def apply_events(
     """Applies events in order; returns how many account and narrow rows were copied out.
 
     The due arrays receive a copy of the row as it is right after the event that made it due, but
-    for its rings, which are at the batch's end by then and left out.
-    `due_part` (int64, shape (n, 4)) receives the end user and the key that hold most of its
+    for its rings and the encoder's picks, which are at the batch's end by then and left out.
+    `picked` (int64, ascending) are the pieces that were encoded, `said` (float32) what of them was
+    said. `due_part` (int64, shape (n, 4)) receives the end user and the key that hold most of its
     evidence: row of the end user or -1, its requests, row of the key or -1, its requests.
     """
     z = np.zeros(diversity.DIMENSIONS, np.int32)
     n_due = 0
     n_narrow = 0
+    n_encoded = 0
     for i in range(events.shape[0]):
         if index[i] < 0:
             continue
@@ -240,6 +245,9 @@ def apply_events(
         for p in range(e.piece0, e.piece1):
             role = pieces[p].role
             a = slot[p]
+            if n_encoded < picked.shape[0] and picked[n_encoded] == p:
+                encoder.update_piece(row, said[n_encoded])
+                n_encoded += 1
             if role == SYSTEM and a >= 0:
                 template.update_system(row, w, logits[a])
             if role == ASSISTANT or pieces[p].last_turn == 0 or role != USER:
@@ -311,6 +319,7 @@ def apply_events(
             copied.system_ring[:] = np.uint32(0)
             copied.ring_at = np.uint32(0)
             copied.system_at = np.uint32(0)
+            encoder.hide_picks(copied)
             _name_part(row, users, keys, due_part[n_due])
             due_event[n_due] = np.int32(i)
             n_due += 1

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from detector.encoder_metrics import EncoderMetrics
 from detector.member_metrics import MemberMetrics
 from detector.outputs import Outputs
 from detector.pipeline import Models
@@ -75,11 +76,13 @@ class WorkerMetrics:
         )
         self.gpu = gauge("gpu_in_use", "1 when the classifier runs on a GPU.")
         self.member = MemberMetrics(registry)
+        self._encoder = EncoderMetrics(registry)
         self.snapshots = SnapshotMetrics(registry)
 
     def models(self, models: Models) -> None:
         """Tells what the models run on."""
         self.gpu.set(models.scorer.provider.startswith("CUDA"))
+        self._encoder.models(models)
 
     def committed(self, out: Outputs) -> None:
         """Counts what one transaction put out."""
@@ -93,6 +96,7 @@ class WorkerMetrics:
         for (what, to), count in CountOf((v.kind, v.to_level) for v in out.verdicts).items():
             self._verdicts.labels(what, to).inc(count)
         self._scores.inc(len(out.scores))
+        self._encoder.committed(out)
 
     def controlled(self, refused: bool) -> None:
         """Counts a control record that was applied or refused in a partition."""

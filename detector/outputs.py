@@ -33,7 +33,8 @@ class FactBatch:
 class Outputs:
     """Everything one call of the pipeline produced, in log order within a partition.
 
-    `alerts` come with the event time of their revision. `counts` are added to the metrics.
+    `alerts` come with the event time of their revision. `counts` are added to the metrics, and so
+    are `encoder_s`, the seconds that each run of the prompt encoder took.
     """
 
     verdicts: list[VerdictChange] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Outputs:
     facts: list[FactBatch] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    encoder_s: list[float] = field(default_factory=list)
 
     def add(self, other: Outputs) -> None:
         """Appends another batch's outputs."""
@@ -51,3 +53,4 @@ class Outputs:
         self.facts += other.facts
         self.dead_letters += other.dead_letters
         self.counts += other.counts
+        self.encoder_s += other.encoder_s

@@ -18,6 +18,7 @@ from detector import assess
 from detector.alerts import AlertBook
 from detector.assessment import Assessment
 from detector.cues import CueModel
+from detector.encoder_head import HeadedEncoder
 from detector.features import N_FEATURES, read_features, schema_hash
 from detector.kernels import FIRST_POINT
 from detector.outputs import FactBatch, Outputs
@@ -70,10 +71,12 @@ class Partition:
         policy: Policy,
         settings: PartitionSettings,
         cap: RatioCap,
+        prompts: HeadedEncoder | None = None,
     ) -> None:
         self.state = PartitionState()
         self._cues = cues
         self._scorer = scorer
+        self._prompts = prompts
         self._policy = policy
         self._settings = settings
         self._reader = RecordReader(settings.intake, settings.recent_ids, cap)
@@ -96,7 +99,7 @@ class Partition:
     @property
     def model(self) -> str:
         """Versions of the models in force, as `Models.version`."""
-        return f"{self._scorer.card.version}/{self._cues.version}"
+        return models_version(self._scorer, self._cues, self._prompts)
 
     @property
     def calibration_accounts(self) -> int:
@@ -109,9 +112,11 @@ class Partition:
         self.alerts.switch_policy(policy)
         return self.told(self.verdicts.switch_policy(policy, self.clock_s))
 
-    def switch_model(self, cues: CueModel, scorer: Scorer) -> None:
+    def switch_model(
+        self, cues: CueModel, scorer: Scorer, prompts: HeadedEncoder | None = None
+    ) -> None:
         """Reads and scores with other models from the next record on."""
-        self._cues, self._scorer = cues, scorer
+        self._cues, self._scorer, self._prompts = cues, scorer, prompts
         self.verdicts.switch_model(self.model, schema_hash())
 
     def dump(self) -> PartitionDump:
@@ -198,7 +203,10 @@ class Partition:
     ) -> None:
         batch = self._builder.build(requests, times, late)
         out.counts["unattributed"] += int((batch.events["account"] == 0).sum())
-        due = self.state.apply(batch, self._cues)
+        due = self.state.apply(batch, self._cues, self._prompts)
+        if self._prompts is not None:
+            out.counts["encoded"] += len(due.encoded)
+            out.encoder_s += self._prompts.take_spent()
         self._judge_due(batch, due, clocks, out)
         if self._settings.keep_facts:
             new = np.bincount(batch.pieces["event"], weights=due.new, minlength=len(batch))
@@ -296,6 +304,12 @@ class Partition:
                 )  # fmt: skip
                 self._judge(found, max(self._clock.now_s, at_s), None, out)
         return out
+
+
+def models_version(scorer: Scorer, cues: CueModel, prompts: HeadedEncoder | None) -> str:
+    """The versions of all models in one word, as verdicts name them."""
+    named = f"{scorer.card.version}/{cues.version}"
+    return named if prompts is None else f"{named}/{prompts.version}"
 
 
 def _epochs(clocks: NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from detector.calibration import load_calibration
 from detector.cues import CueModel, load_cues
+from detector.encoder import shared_encoder
+from detector.encoder_head import HeadedEncoder, load_headed
 from detector.outputs import Outputs
-from detector.partition import Partition, PartitionSettings
+from detector.partition import Partition, PartitionSettings, models_version
 from detector.policy import Policy
 from detector.record_reader import Record
 from detector.scorer import Scorer
@@ -28,36 +30,50 @@ STRETCH = 512
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models a pipeline runs with."""
+    """The models a pipeline runs with; `prompts` is None where nothing is encoded."""
 
     cues: CueModel
     scorer: Scorer
+    prompts: HeadedEncoder | None = None
 
     @property
     def version(self) -> str:
-        """Versions of classifier and cue model, as verdicts name them."""
-        return f"{self.scorer.card.version}/{self.cues.version}"
+        """Versions of classifier, cue model and prompt encoder, as verdicts name them."""
+        return models_version(self.scorer, self.cues, self.prompts)
 
     def calibrated(self, calibration: Path, model_dir: Path) -> Models:
         """These models, loaded from `model_dir`, with an operator's calibration.
 
         Raises ModelError when the calibration cannot be read or was made with other models.
         """
-        found = load_calibration(calibration, model_dir)
-        return Models(self.cues, self.scorer.calibrated(found))
+        encoder = "" if self.prompts is None else self.prompts.version
+        found = load_calibration(calibration, model_dir, encoder)
+        return Models(self.cues, self.scorer.calibrated(found), self.prompts)
 
 
 def load_models(
-    model_dir: Path, *, require_gpu: bool = False, calibration: Path | None = None
+    model_dir: Path,
+    *,
+    require_gpu: bool = False,
+    calibration: Path | None = None,
+    encoder: Path | None = None,
 ) -> Models:
     """Loads cue model and classifier, and sets Python's cycle collector to large batches.
 
     A batch is thousands of objects that all live to its end: looking through them for cycles again
-    and again finds nothing. `calibration` takes the place of the model card's table.
+    and again finds nothing. `calibration` takes the place of the model card's table. `encoder`
+    is the folder of the built prompt encoder, whose head lies among the models.
 
     Raises ModelError with what to do.
     """
-    models = Models(load_cues(model_dir / "cues.npz"), Scorer(model_dir, require_gpu=require_gpu))
+    prompts = None
+    if encoder is not None:
+        prompts = load_headed(shared_encoder(encoder, require_gpu), model_dir)
+    models = Models(
+        load_cues(model_dir / "cues.npz"),
+        Scorer(model_dir, require_gpu=require_gpu, encoded=prompts is not None),
+        prompts,
+    )
     if calibration is not None:
         models = models.calibrated(calibration, model_dir)
     gc.freeze()  # libraries and models stay as long as the process
@@ -104,7 +120,10 @@ class Pipeline:
 
     def renew(self, number: int, cap: RatioCap) -> Partition:
         """An empty partition in place of what was there, with a cap of its own."""
-        made = Partition(self.models.cues, self.models.scorer, self.policy, self._settings, cap)
+        models = self.models
+        made = Partition(
+            models.cues, models.scorer, self.policy, self._settings, cap, models.prompts
+        )
         self.partitions[number] = made
         return made
 

@@ -50,10 +50,15 @@ class ModelCard:
 class Scorer:
     """The account classifier with its card. Makes its session once; thread-safe to call."""
 
-    def __init__(self, model_dir: Path, *, require_gpu: bool = False) -> None:
-        """Loads `account.onnx` and `account.json`. Raises ModelError."""
+    def __init__(
+        self, model_dir: Path, *, require_gpu: bool = False, encoded: bool = False
+    ) -> None:
+        """Loads `account.onnx` and `account.json`; `encoded` says that a prompt encoder runs.
+
+        Raises ModelError.
+        """
         graph = model_dir / "account.onnx"
-        self.card = load_card(model_dir / "account.json")
+        self.card = load_card(model_dir / "account.json", encoded=encoded)
         self._columns = np.array([FEATURE_NAMES.index(name) for name in self.card.features])
         self._group_names = tuple(group.NAME for group in GROUPS)
         self._group_at = [self._group_names.index(GROUP_OF[n]) for n in self.card.features]
@@ -150,8 +155,13 @@ class Scorer:
         )
 
 
-def load_card(path: Path) -> ModelCard:
-    """Reads and checks a model card. Raises ModelError with one sentence that says what to do."""
+def load_card(path: Path, *, encoded: bool = False) -> ModelCard:
+    """Reads and checks a model card. Raises ModelError with one sentence that says what to do.
+
+    It holds two calibration tables: with a prompt encoder (`encoded`) benign accounts score
+    otherwise than without.
+    """
+    table = "calibration_encoded" if encoded else "calibration"
     if not path.exists():
         raise ModelError(str(path), "the model card is missing", _REMEDY)
     try:
@@ -163,7 +173,7 @@ def load_card(path: Path) -> ModelCard:
             np.array(card["median"], np.float32),
             np.array(card["low"], np.float32),
             np.array(card["high"], np.float32),
-            np.sort(np.array(card["calibration"], np.float64)),
+            np.sort(np.array(card[table], np.float64)),
         )
         schema = str(card["schema"])
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -65,7 +65,9 @@ class Settings(BaseSettings):
         tenant: name of the tenant for records that name none.
         lateness_s: events older than the partition's clock by more are kept out of rate features.
         bad_ratio_cap: share of unreadable records (0 to 1) that stops a run.
-        require_gpu: stop at start when the classifier cannot run on a GPU.
+        encoder: folder of the prompt encoder that `make encoder` builds; None: pieces are read by
+            the cues alone.
+        require_gpu: stop at start when classifier and encoder cannot run on a GPU.
         data: the optional data folder.
         kafka: how to reach Kafka; a table in the file; STILLWATCH_KAFKA=host:port, or
             STILLWATCH_KAFKA__BOOTSTRAP and so on, in the environment.
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
     tenant: Annotated[str, Field(min_length=1, max_length=200)] = "default"
     lateness_s: Annotated[float, Field(ge=0)] = 3600.0
     bad_ratio_cap: Annotated[float, Field(ge=0, le=1)] = 0.5
+    encoder: Path | None = None
     require_gpu: bool = False
     data: Path = Path("../shared")
 

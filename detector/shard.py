@@ -176,7 +176,7 @@ class Shard:
                 self.partition.switch_policy(parse_policy(switch.text, f"policy {switch.stamp}"))
             elif isinstance(switch, ModelSwitch):
                 models = self._shelf.take(switch)
-                self.partition.switch_model(models.cues, models.scorer)
+                self.partition.switch_model(models.cues, models.scorer, models.prompts)
         except DetectorError as error:
             self._not_repeated(past, error)
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector import kernels
-from detector.cues import CueModel
+from detector.cues import CueModel, PieceReadings
+from detector.encoder_head import PieceEncoder
 from detector.entities import EntityTable, account_table, narrow_table
-from detector.features import N_FEATURES, read_features
+from detector.features import N_FEATURES, encoder, read_features
 from detector.features.narrow import read_narrow
 from detector.fingerprint import hash_pieces
 from streams.batch import RequestBatch, account_name
@@ -37,6 +38,7 @@ class Due:
         narrow_scope: uint8, shape (m,): 0 end user, 1 key.
         narrow_account_requests: int64, shape (m,): the account's requests at that point.
         new: uint8, shape (p,): which pieces of the batch were new.
+        encoded: int64, ascending: which of them were encoded.
     """
 
     rows: NDArray[np.void]
@@ -52,6 +54,7 @@ class Due:
     narrow_account_requests: NDArray[np.int64]
     narrow_vectors: NDArray[np.float32]
     new: NDArray[np.uint8]
+    encoded: NDArray[np.int64]
 
 
 class PartitionState:
@@ -62,8 +65,10 @@ class PartitionState:
         self.end_users: EntityTable = narrow_table()
         self.keys: EntityTable = narrow_table()
 
-    def apply(self, batch: RequestBatch, cues: CueModel) -> Due:
-        """Applies a batch in log order; see `Due`."""
+    def apply(
+        self, batch: RequestBatch, cues: CueModel, prompts: PieceEncoder | None = None
+    ) -> Due:
+        """Applies a batch in log order; see `Due`. Nothing is encoded without `prompts`."""
         index = self._account_index(batch)
         user_index = _narrow_index(self.end_users, batch, index, "end_user")
         key_index = _narrow_index(self.keys, batch, index, "key")
@@ -73,6 +78,7 @@ class PartitionState:
         rows = self.accounts.rows
         kernels.mark_new(rows, index, batch.events, batch.pieces, hashes, new, old)
         read = cues.read(batch.text, batch.pieces, kernels.wanted_pieces(batch.pieces, new))
+        picked, said = self._encode(batch, index, read, prompts)
         n = len(batch)
         due_rows = np.empty(n, rows.dtype)
         due_event, due_why = np.empty(n, np.int32), np.empty(n, np.uint8)
@@ -84,8 +90,8 @@ class PartitionState:
             rows, index, self.end_users.rows, user_index, self.keys.rows, key_index,
             batch.events, batch.event_ids, batch.pieces, hashes, new, old,
             read.slot, read.logits, read.sample, read.n_sample, read.n_tokens, read.edges,
-            read.tag, due_rows, due_event, due_why, due_part, narrow_rows, narrow_event,
-            narrow_scope, narrow_total,
+            read.tag, picked, said, due_rows, due_event, due_why, due_part, narrow_rows,
+            narrow_event, narrow_scope, narrow_total,
         )  # fmt: skip
         vectors = np.empty((d, N_FEATURES), np.float32)
         read_features(due_rows[:d], vectors)
@@ -95,8 +101,27 @@ class PartitionState:
         return Due(
             due_rows[:d].copy(), index[due_event[:d]], due_event[:d], due_why[:d], due_part[:d],
             vectors, narrow_rows[:m].copy(), np.where(scope == 0, user_index[at], key_index[at]),
-            at, scope, narrow_total[:m], narrow_vectors, new,
+            at, scope, narrow_total[:m], narrow_vectors, new, picked,
         )  # fmt: skip
+
+    def _encode(
+        self,
+        batch: RequestBatch,
+        index: NDArray[np.int64],
+        read: PieceReadings,
+        prompts: PieceEncoder | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The pieces that the log picks to be encoded, and what is said of them."""
+        if prompts is None:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        picked = np.empty(len(batch.pieces), np.int64)
+        rows = self.accounts.rows
+        n = encoder.pick_pieces(
+            rows, index, batch.events, batch.pieces, read.slot, read.logits, picked
+        )
+        picked = picked[:n].copy()
+        said = prompts.read(batch.text, batch.pieces, picked) if n else np.empty(0, np.float32)
+        return picked, said
 
     def parts(self, rows: NDArray[np.void]) -> NDArray[np.int64]:
         """For account rows, shape (r,): what `Due.part` says, shape (r, 4)."""

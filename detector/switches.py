@@ -64,7 +64,7 @@ def apply_switch(partition: Partition, switch: SwitchRecord, shelf: ModelShelf) 
     if isinstance(switch, ModelSwitch):
         models = shelf.take(switch)
         partition.policy.check_budget(len(models.scorer.card.calibration))
-        partition.switch_model(models.cues, models.scorer)
+        partition.switch_model(models.cues, models.scorer, models.prompts)
         return Outputs()
     return _persons_word(partition, switch)
 

@@ -63,9 +63,9 @@ def calibration_report(
     With the folders and the seed that `train` had, the scores are those of the shipped table.
     """
     material = gather(data, captures, seed, step)
-    samples = cross_fitted(material, None, step)
+    samples = cross_fitted(material, None, step).samples
     step("scoring by classifiers that did not see the program")
-    scores = held_out_scores(material, samples)
+    scores, _ = held_out_scores(material, samples)
     use = calibrates(scores, material.accounts)
     accounts = [a for a, counts in zip(material.accounts, use.tolist(), strict=True) if counts]
     languages = _languages(data)

@@ -62,6 +62,7 @@ def train_command(
     data: DataOption = None, out: OutOption = ARTIFACTS, version: str = "0.1.0", seed: int = SEED
 ) -> None:
     """Train cue model and account classifier and write them with their cards."""
+    from models.build_encoder import built_folder  # noqa: PLC0415
     from models.train import train  # noqa: PLC0415  (scikit-learn is slow to import)
 
     folder = data_folder(data)
@@ -76,6 +77,7 @@ def train_command(
             version=version,
             seed=seed,
             step=lambda text: progress.update(task, description=text),
+            encoder=built_folder(ENCODER),
         )
     console.print_json(json.dumps(summary))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from detector.cues import HashedCues
+from detector.encoder_head import CARD, FILE, EncoderHead
 from detector.features import schema_hash
 from detector.intents import INTENTS
 from models.train_account import CLIP, AccountModel
@@ -59,14 +60,20 @@ def account_graph(model: AccountModel) -> onnx.ModelProto:
 
 
 def write_account(
-    folder: Path, model: AccountModel, calibration: NDArray[np.float64], about: Mapping[str, Any]
+    folder: Path,
+    model: AccountModel,
+    calibrations: Sequence[NDArray[np.float64]],
+    about: Mapping[str, Any],
 ) -> None:
-    """Writes account.onnx and account.json; `about` holds what people want to know."""
+    """Writes account.onnx and account.json.
+
+    Args:
+        calibrations: scores of benign accounts without a prompt encoder, and with it.
+        about: what people want to know.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "account.onnx").write_bytes(account_graph(model).SerializeToString())
-    table = np.sort(calibration[~np.isnan(calibration)])
-    if len(table) > CALIBRATION_POINTS:
-        table = np.quantile(table, np.linspace(0.0, 1.0, CALIBRATION_POINTS), method="higher")
+    plain, encoded = map(_calibration_table, calibrations)
     card = {
         "version": about["version"],
         "schema": schema_hash(),
@@ -75,7 +82,8 @@ def write_account(
         "low": _rounded(model.low),
         "high": _rounded(model.high),
         "weights": dict(zip(model.inputs, _rounded(model.weights), strict=True)),
-        "calibration": _rounded(table),
+        "calibration": _rounded(plain),
+        "calibration_encoded": _rounded(encoded),
         **{key: value for key, value in about.items() if key != "version"},
     }
     _write_json(folder / "account.json", card)
@@ -90,6 +98,24 @@ def write_cues(folder: Path, cues: HashedCues, about: Mapping[str, Any]) -> None
     np.savez_compressed(folder / "cues.npz", allow_pickle=False, **arrays)
     card = {"version": cues.version, "intents": list(INTENTS), "buckets": len(cues.weights)}
     _write_json(folder / "cues.json", {**card, **about})
+
+
+def write_encoder_head(folder: Path, head: EncoderHead, about: Mapping[str, Any]) -> None:
+    """Writes the head of the prompt encoder and its card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bias = np.float64(head.bias)
+    np.savez_compressed(folder / FILE, allow_pickle=False, weights=head.weights, bias=bias)
+    _write_json(folder / CARD, {"version": head.version, "encoder": head.encoder, **about})
+
+
+def _calibration_table(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Known scores, ascending; of many, CALIBRATION_POINTS of them."""
+    table = np.sort(scores[~np.isnan(scores)])
+    if len(table) <= CALIBRATION_POINTS:
+        return table
+    points = np.linspace(0.0, 1.0, CALIBRATION_POINTS)
+    thinned: NDArray[np.float64] = np.quantile(table, points, method="higher")
+    return thinned
 
 
 def _rounded(values: NDArray[np.floating]) -> list[float]:

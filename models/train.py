@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 
 from models.accounts import Account
 from models.benign_features import benign_features
-from models.export import write_account, write_cues
-from models.train_account import fit_account, worst_scores
+from models.export import write_account, write_cues, write_encoder_head
+from models.train_account import fit_account, without_encoder, worst_scores
 from models.vectors import Samples
-from models.workshop import FOLDS, Material, Step, cross_fitted, fit_cues, fold_of, gather
+from models.workshop import (
+    FOLDS,
+    Material,
+    Step,
+    cross_fitted,
+    fit_cues,
+    fit_head_of,
+    fold_of,
+    gather,
+)
 
 LICENCES = (
     "program bank and elicitation corpus: own work; data folder: only files that its index.csv "
@@ -23,10 +32,21 @@ LICENCES = (
 
 
 def train(
-    data: Path | None, captures: Path | None, out: Path, *, version: str, seed: int, step: Step
+    data: Path | None,
+    captures: Path | None,
+    out: Path,
+    *,
+    version: str,
+    seed: int,
+    step: Step,
+    encoder: Path | None = None,
 ) -> dict[str, Any]:
-    """Trains and writes artifacts to `out`; returns the summary that stands on the card."""
-    return train_on(gather(data, captures, seed, step), out, version=version, seed=seed, step=step)
+    """Trains and writes artifacts to `out`; returns the summary that stands on the card.
+
+    `encoder` is the folder of the built prompt encoder; without it there is no head for one.
+    """
+    material = gather(data, captures, seed, step, encoder=encoder)
+    return train_on(material, out, version=version, seed=seed, step=step)
 
 
 def train_on(
@@ -39,10 +59,13 @@ def train_on(
     left_out: str | None = None,
 ) -> dict[str, Any]:
     """Trains on gathered material without the unit `left_out`; see `train`."""
-    samples = cross_fitted(material, left_out, step)
+    fitted = cross_fitted(material, left_out, step)
+    samples = fitted.samples
     step("calibrating on benign accounts that training did not see")
-    held_out = held_out_scores(material, samples)
+    held_out, encoded = held_out_scores(material, samples)
     summary = quality(held_out, material.accounts)
+    if fitted.sums is not None:
+        summary["with_encoder"] = quality(encoded, material.accounts)
     step("training the account classifier")
     model = fit_account(samples, material.accounts)
     step("training the cue model on everything")
@@ -56,22 +79,33 @@ def train_on(
         "seed": seed,
         "measured": summary,
     }
-    benign = calibration_scores(held_out, material.accounts)
+    tables = tuple(calibration_scores(scores, material.accounts) for scores in (held_out, encoded))
     ranges = benign_features(samples, material.accounts)
-    write_account(out, model, benign, {"version": version, **about, "benign_features": ranges})
+    write_account(out, model, tables, {"version": version, **about, "benign_features": ranges})
     write_cues(out, cues, about)
+    if fitted.sums is not None:
+        kept = material.account_unit != (left_out or "")
+        write_encoder_head(out, fit_head_of(material, fitted.sums, kept, version), about)
     return summary
 
 
-def held_out_scores(material: Material, samples: Samples) -> NDArray[np.float64]:
-    """Each account's largest score by a classifier that did not see its unit, shape (a,)."""
+def held_out_scores(
+    material: Material, samples: Samples
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each account's largest score by a classifier that did not see its unit, shape (a,).
+
+    Once as it is without a prompt encoder, and once with it.
+    """
     fold = np.array([fold_of(u) for u in material.account_unit])
-    scores = np.zeros(len(samples.x))
+    bare = without_encoder(samples.x)
+    scores = np.zeros((2, len(samples.x)))
     for k in range(FOLDS):
         inside = fold[samples.account] == k
         model = fit_account(_subset(samples, ~inside), material.accounts)
-        scores[inside] = model.probabilities(samples.x[inside])
-    return worst_scores(scores, samples, len(material.accounts))
+        scores[0, inside] = model.probabilities(bare[inside])
+        scores[1, inside] = model.probabilities(samples.x[inside])
+    n = len(material.accounts)
+    return worst_scores(scores[0], samples, n), worst_scores(scores[1], samples, n)
 
 
 def calibration_scores(

@@ -52,6 +52,10 @@ ONE_SIDED = frozenset(
 """Features of outputs and parameters: they may speak for extraction, never against it, so that
 stripping them from a log can only lower a score."""
 
+ENCODED = "encoder_extraction"
+"""What only a deployment with the prompt encoder knows. Its weight is fitted last, on top of all
+others, so that without the encoder the classifier is the very one that is trained without."""
+
 INPUTS = tuple(name for name in FEATURE_NAMES if name not in LEFT_OUT)
 CLIP = 4.0
 STRENGTH = 0.3
@@ -122,7 +126,7 @@ def fit_account(samples: Samples, accounts: Sequence[Account]) -> AccountModel:
     blank = AccountModel(
         INPUTS, median, median, scale, floor, low, high, np.zeros_like(median), 0.0
     )
-    z = blank.standardise(samples.x[use])
+    z = blank.standardise(without_encoder(samples.x[use]))
     weights = np.zeros(len(INPUTS), np.float32)
     used = np.ones(len(INPUTS), np.bool_)
     while True:  # a one-sided feature that would speak against extraction is left out
@@ -134,7 +138,41 @@ def fit_account(samples: Samples, accounts: Sequence[Account]) -> AccountModel:
         if not wrong.any():
             break
         used &= ~wrong
-    return replace(blank, weights=weights, bias=float(head.intercept_[0]))
+    bias = float(head.intercept_[0])
+    at = INPUTS.index(ENCODED)
+    weights[at] = fit_on_top(
+        blank.standardise(samples.x[use])[:, at].astype(np.float64),
+        (z @ weights).astype(np.float64) + bias, y, w,
+    )  # fmt: skip
+    return replace(blank, weights=weights, bias=bias)
+
+
+def fit_on_top(
+    z: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    y: NDArray[np.int64],
+    w: NDArray[np.float64],
+) -> float:
+    """Weight of one more input beside fixed log-odds: penalised logistic regression, by Newton.
+
+    Args:
+        z: shape (n,), the input, standardised, 0 where unknown.
+        offset: shape (n,), log-odds of all other inputs.
+        y, w: shape (n,): labels 0 and 1, and weights.
+    """
+    weight = 0.0
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-(offset + weight * z)))
+        slope = float((w * (p - y) * z).sum()) + weight / STRENGTH
+        weight -= slope / (float((w * p * (1.0 - p) * z * z).sum()) + 1.0 / STRENGTH)
+    return weight
+
+
+def without_encoder(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Raw vectors, shape (n, N_FEATURES), as they are where nothing is encoded."""
+    bare = x.copy()
+    bare[:, FEATURE_NAMES.index(ENCODED)] = np.nan
+    return bare
 
 
 def worst_scores(

@@ -17,12 +17,15 @@ from scipy.sparse import csr_matrix
 
 from detector.cues import HashedCues
 from detector.elicit import ElicitReader
+from detector.encoder_head import EncoderHead
 from models.accounts import Account, capture_accounts, composed_accounts
+from models.encoded_texts import EncodedTexts, HeadedTexts, VectorSums
 from models.public_templates import read_templates
 from models.texts import all_rows, bank_programs, capture_rows, elicitation_rows
 from models.train_cues import FittedHeads, bags, fit_heads, quantise
 from models.train_elicit import fit_reader
-from models.vectors import Samples, sample_vectors
+from models.train_encoder import fit_encoder_head
+from models.vectors import Samples, sample_vectors, sum_vectors
 from streams.traffic.corpus import load_corpus
 from streams.traffic.day import ordinary_chat
 
@@ -44,6 +47,7 @@ class Material:
         matrix, labels, weights: bags of text for the cue model, see `train_cues.bags`;
             `bag_unit` (shape (b,)) as for accounts, "" for texts that no account runs.
         fitted: heads fitted so far: a rotation fits most of its heads once, not once a tool.
+        texts: the prompt encoder; None: trained without.
     """
 
     accounts: Sequence[Account]
@@ -54,6 +58,20 @@ class Material:
     weights: NDArray[np.float64]
     bag_unit: NDArray[np.str_]
     fitted: FittedHeads = field(default_factory=dict)
+    texts: EncodedTexts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFitted:
+    """What cross-fitting gives.
+
+    Attributes:
+        samples: vectors of all accounts, each from models that did not see its unit.
+        sums: sums of their encoded pieces' vectors; None where nothing is encoded.
+    """
+
+    samples: Samples
+    sums: VectorSums | None
 
 
 def gather(
@@ -64,11 +82,13 @@ def gather(
     *,
     thin: bool = False,
     without: frozenset[str] = frozenset(),
+    encoder: Path | None = None,
 ) -> Material:
     """Composes accounts and texts; without the folders from the bank and the corpus alone.
 
     `thin` composes one account a program: for trials that train many times. Units in `without`
     are left out altogether: none of their texts is in it, not even as another account's side chat.
+    `encoder` is the folder of the built prompt encoder; without it nothing is encoded.
     """
     corpus = load_corpus(data) if data is not None else None
     every = bank_programs()
@@ -125,6 +145,7 @@ def gather(
         labels,
         weights,
         np.array([unit(r.group) for r in first]),
+        texts=None if encoder is None else EncodedTexts(encoder),
     )
 
 
@@ -133,19 +154,48 @@ def fold_of(unit: str) -> int:
     return crc32(unit.encode()) % FOLDS
 
 
-def cross_fitted(material: Material, left_out: str | None, step: Step) -> Samples:
-    """Vectors of all accounts but those of `left_out`, each from cues that did not see its unit."""
-    xs, owners, counts = [], [], []
+def cross_fitted(material: Material, left_out: str | None, step: Step) -> CrossFitted:
+    """Vectors of all accounts but those of `left_out`, each from models that did not see its unit.
+
+    First the cues of each fold pick its accounts' pieces to encode; then a head over those of the
+    other folds says what this fold's mean.
+    """
     account_fold = np.array([fold_of(u) for u in material.account_unit])
-    for fold in range(FOLDS):
-        mine = np.flatnonzero((account_fold == fold) & (material.account_unit != (left_out or "")))
-        cues = fit_cues(material, fold, left_out, f"fold {fold}")
+    kept = material.account_unit != (left_out or "")
+    folds = [np.flatnonzero((account_fold == fold) & kept) for fold in range(FOLDS)]
+    cues = [fit_cues(material, fold, left_out, f"fold {fold}") for fold in range(FOLDS)]
+    sums = None
+    if material.texts is not None:
+        sums = VectorSums(material.texts, len(material.accounts))
+        for fold, mine in enumerate(folds):
+            step(f"encoding pieces of fold {fold + 1} of {FOLDS}")
+            found = sum_vectors(_some(material, mine), cues[fold], material.texts)
+            sums.sums[mine], sums.counts[mine] = found.sums, found.counts
+    xs, owners, counts = [], [], []
+    for fold, mine in enumerate(folds):
         step(f"features of fold {fold + 1} of {FOLDS}")
-        samples = sample_vectors([material.accounts[i] for i in mine.tolist()], cues)
+        prompts = None
+        if material.texts is not None and sums is not None:
+            head = fit_head_of(material, sums, kept & (account_fold != fold), f"fold {fold}")
+            prompts = HeadedTexts(material.texts, head)
+        samples = sample_vectors(_some(material, mine), cues[fold], prompts)
         xs.append(samples.x)
         owners.append(mine[samples.account])
         counts.append(samples.requests)
-    return Samples(np.concatenate(xs), np.concatenate(owners), np.concatenate(counts))
+    found_samples = Samples(np.concatenate(xs), np.concatenate(owners), np.concatenate(counts))
+    return CrossFitted(found_samples, sums)
+
+
+def fit_head_of(
+    material: Material, sums: VectorSums, use: NDArray[np.bool_], version: str
+) -> EncoderHead:
+    """The encoder's head trained on the accounts where `use` is set, shape (a,)."""
+    encoder = "" if material.texts is None else material.texts.encoder.version
+    return fit_encoder_head(sums, material.accounts, use, version=version, encoder=encoder)
+
+
+def _some(material: Material, at: NDArray[np.int64]) -> list[Account]:
+    return [material.accounts[i] for i in at.tolist()]
 
 
 def fit_cues(

@@ -91,7 +91,9 @@ def calibrate(
             ctx.obj, format=log_format, account_from=account_from or None, model_dir=model_dir
         )
         rules = load_policy(settings.policy)
-        models = load_models(settings.model_dir, require_gpu=settings.require_gpu)
+        models = load_models(
+            settings.model_dir, require_gpu=settings.require_gpu, encoder=settings.encoder
+        )
         found = BenignScores(_names(exclude))
         pipeline = new_pipeline(settings, models)
         if topic is not None:
@@ -185,11 +187,13 @@ def calibration_of(
             "no account has 10 requests or more, so there is nothing to calibrate on; "
             "`stillwatch inspect FILE` shows whether accounts are found in the log"
         )
+    prompts = pipeline.models.prompts
     states = [part.state.accounts for part in pipeline.partitions.values()]
     rows = np.concatenate([table.rows[: len(table)][["first_s", "last_s"]] for table in states])
     return Calibration(
         classifier=pipeline.models.scorer.card.version,
         cues=pipeline.models.cues.version,
+        encoder="" if prompts is None else prompts.version,
         models=models_digest(model_dir),
         schema=schema_hash(),
         accounts=len(table),

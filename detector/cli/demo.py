@@ -81,6 +81,7 @@ def demo(
             settings.model_dir,
             require_gpu=settings.require_gpu,
             calibration=settings.calibration,
+            encoder=settings.encoder,
         )
         versions = versions_of(models, rules)
         with console.status("composing the day (some seconds)"):

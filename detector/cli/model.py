@@ -45,7 +45,7 @@ def apply(
     """
 
     def make(settings: Settings, _: float) -> SwitchRecord:
-        found = load_models(folder, calibration=calibration)
+        found = load_models(folder, calibration=calibration, encoder=settings.encoder)
         return ModelSwitch(
             by=who(by),
             reason=reason,

@@ -17,6 +17,7 @@ from detector.cli.control_options import ByOption, send_switch, who
 from detector.cli.options import CalibrationOption, KafkaOption, ModelDirOption
 from detector.cli.stop import plain_errors
 from detector.control import PolicySwitch, SwitchRecord
+from detector.encoder_head import headed_version
 from detector.policy import STEPS, Policy, load_policy
 from detector.scorer import load_card
 from detector.settings import Settings, load_settings
@@ -68,9 +69,11 @@ def check(
 
 def calibration_accounts(settings: Settings) -> int:
     """How many benign accounts p-values come from with these settings. Raises ModelError."""
+    models, encoder = settings.model_dir, settings.encoder
     if settings.calibration is not None:
-        return load_calibration(settings.calibration, settings.model_dir).accounts
-    return len(load_card(settings.model_dir / "account.json").calibration)
+        version = "" if encoder is None else headed_version(encoder, models)
+        return load_calibration(settings.calibration, models, version).accounts
+    return len(load_card(models / "account.json", encoded=encoder is not None).calibration)
 
 
 @app.command()

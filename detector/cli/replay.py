@@ -92,6 +92,7 @@ def replay(
             settings.model_dir,
             require_gpu=settings.require_gpu,
             calibration=settings.calibration,
+            encoder=settings.encoder,
         )
         lake = None
         if parquet is not None:

@@ -8,10 +8,12 @@ from detector.policy import Policy
 
 
 def versions_of(models: Models, policy: Policy) -> dict[str, str]:
-    """Versions of classifier, cue model, policy and feature schema by name."""
+    """Versions of classifier, cue model, prompt encoder, policy and feature schema by name."""
+    encoder = {} if models.prompts is None else {"encoder": models.prompts.version}
     return {
         "classifier": models.scorer.card.version,
         "cues": models.cues.version,
+        **encoder,
         "policy": policy.stamp,
         "features": schema_hash(),
     }

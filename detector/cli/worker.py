@@ -104,6 +104,7 @@ def worker(
             settings.model_dir,
             require_gpu=settings.require_gpu,
             calibration=settings.calibration,
+            encoder=settings.encoder,
         )
         registry = CollectorRegistry()
         with stopping() as stop:
@@ -148,7 +149,10 @@ def make_worker(
             parse_policy(text, str(settings.policy)),
             PartitionSettings(intake=settings.intake, lateness_s=settings.lateness_s),
         ),
-        ModelShelf(models, partial(load_models, require_gpu=settings.require_gpu)),
+        ModelShelf(
+            models,
+            partial(load_models, require_gpu=settings.require_gpu, encoder=settings.encoder),
+        ),
         WorkerSettings(
             topic=settings.input_topic,
             group=settings.group,

@@ -14,7 +14,17 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.features import clients, diversity, frames, harvest, intent, rate, template, workload
+from detector.features import (
+    clients,
+    diversity,
+    encoder,
+    frames,
+    harvest,
+    intent,
+    rate,
+    template,
+    workload,
+)
 from streams.jit import njit
 
 GROUPS: tuple[ModuleType, ...] = (
@@ -26,6 +36,7 @@ GROUPS: tuple[ModuleType, ...] = (
     rate,
     clients,
     workload,
+    encoder,
 )
 
 FEATURE_NAMES: tuple[str, ...] = tuple(name for g in GROUPS for name in g.FEATURES)
@@ -39,6 +50,7 @@ _B = _F + len(diversity.FEATURES)
 _C = _B + len(harvest.FEATURES)
 _D = _C + len(rate.FEATURES)
 _E = _D + len(clients.FEATURES)
+_W = _E + len(workload.FEATURES)
 
 
 def schema_hash() -> str:
@@ -62,4 +74,5 @@ def read_features(rows: NDArray[np.void], out: NDArray[np.float32]) -> None:
         harvest.read(row, out[i, _B:_C])
         rate.read(row, row.requests, out[i, _C:_D])
         clients.read(row, out[i, _D:_E])
-        workload.read(row, out[i, _E:])
+        workload.read(row, out[i, _E:_W])
+        encoder.read(row, out[i, _W:])

@@ -23,7 +23,7 @@ def measure(day: RecordedDay) -> list[Row]:
     models, policy = released()
     requests = sorted(read_requests(day.native), key=lambda request: request.event_id)[:EVENTS]
     times_s = sorted(request.event_time_s or 0.0 for request in requests)
-    logs = {each: _log(requests, times_s, each) for each in EACH}
+    logs = {each: deal_out(requests, times_s, each) for each in EACH}
     taken: dict[int, list[float]] = {each: [] for each in EACH}
     for turn in range(ROUNDS + 1):
         for each, log in logs.items():
@@ -55,7 +55,7 @@ def measure(day: RecordedDay) -> list[Row]:
     return [*rows, flat]
 
 
-def _log(requests: list[ApiRequest], times_s: list[float], each: int) -> list[FileRecord]:
+def deal_out(requests: list[ApiRequest], times_s: list[float], each: int) -> list[FileRecord]:
     """The requests dealt out in turn to as many accounts as make `each` requests an account."""
     accounts = max(len(requests) // each, 1)
     encode = msgspec.json.Encoder().encode

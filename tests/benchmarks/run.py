@@ -27,6 +27,7 @@ MEASUREMENTS = (
     "account_memory",
     "requests_per_account",
     "model_speed",
+    "encoder_speed",
     "mutated_records",
     "worker_speed",
     "recovery_speed",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detector.cues import HashedCues
+from detector.encoder_head import PieceEncoder
 from detector.features import FEATURE_NAMES, N_FEATURES, read_features
 from detector.fingerprint import ngram_rows
 from detector.intents import ELICIT, N_INTENTS
@@ -92,6 +93,31 @@ def seeded_cues(seed: int = 7) -> HashedCues:
     )
 
 
+@dataclass
+class LengthEncoder:
+    """Stands in for the prompt encoder: a piece's log-odds are its bytes modulo 7, less 3.
+
+    `texts` are those that it was asked for, in order.
+    """
+
+    version: str = "lengths"
+    texts: list[str] = field(default_factory=list)
+
+    def read(
+        self, text: NDArray[np.uint8], pieces: NDArray[np.void], picked: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """See `PieceEncoder.read`."""
+        raw = [text[pieces[p]["start"] : pieces[p]["stop"]].tobytes() for p in picked]
+        self.texts += [part.decode("utf-8", "surrogatepass") for part in raw]
+        return np.array([said_of(part) for part in raw], np.float32)
+
+
+def said_of(text: str | bytes) -> float:
+    """What LengthEncoder says of a text."""
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return float(len(raw) % 7 - 3)
+
+
 def word_cues(word: str, intent: int = ELICIT) -> HashedCues:
     """A cue model that gives `intent` to a short piece holding `word` and nothing to any other."""
     text, pieces = pieces_of(word)
@@ -124,6 +150,7 @@ def feed(
     cues: HashedCues | None = None,
     state: PartitionState | None = None,
     late: Sequence[bool] | None = None,
+    prompts: PieceEncoder | None = None,
 ) -> tuple[PartitionState, list[Due]]:
     """Applies requests in batches of `sizes` (all at once by default) to a new state."""
     when = minutes(len(requests)) if times_s is None else times_s
@@ -132,7 +159,7 @@ def feed(
     builder = BatchBuilder()
     old = [False] * len(requests) if late is None else late
     due = [
-        at.apply(builder.build(requests[part], when[part], old[part]), model)
+        at.apply(builder.build(requests[part], when[part], old[part]), model, prompts)
         for part in cut(requests, sizes)
     ]
     return at, due
@@ -353,12 +380,15 @@ def histories(draw: st.DrawFn, max_size: int = 25) -> tuple[list[ApiRequest], li
 
 
 def prefixes(
-    requests: Sequence[ApiRequest], times_s: Sequence[float], cues: HashedCues | None = None
+    requests: Sequence[ApiRequest],
+    times_s: Sequence[float],
+    cues: HashedCues | None = None,
+    prompts: PieceEncoder | None = None,
 ) -> list[dict[str, float]]:
     """Features after each request."""
     state, out = PartitionState(), []
     for i in range(len(requests)):
-        feed(requests[i : i + 1], times_s[i : i + 1], state=state, cues=cues)
+        feed(requests[i : i + 1], times_s[i : i + 1], state=state, cues=cues, prompts=prompts)
         out.append(features_of(state))
     return out
 

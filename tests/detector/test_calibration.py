@@ -77,6 +77,7 @@ def test_a_calibration_replaces_the_cards_table_and_is_named(models: Path, tmp_p
         ({"scores": [0.3, 0.2]}, "not ascending"),
         ({"scores": [0.2, 1.5]}, "not ascending"),
         ({"accounts": 7}, "names 7 accounts"),
+        ({"encoder": "e+h"}, "with prompt encoder e+h, here it is none"),
         ({"kind": "something.else"}, "is not a calibration"),
         ({"scores": "many"}, "is not a calibration"),
     ],

@@ -52,6 +52,7 @@ def write_tiny_models(folder: Path) -> Path:
         "low": [0.0, 0.0, 0.1],
         "high": [0.1, 0.3, 1.0],
         "calibration": np.linspace(0.0, 0.6, 2000).tolist(),
+        "calibration_encoded": np.linspace(0.0, 0.7, 2000).tolist(),
     }
     (folder / "account.json").write_text(json.dumps(account_card))
     return folder

@@ -48,7 +48,7 @@ def rows_for(model: AccountModel) -> NDArray[np.float32]:
 def test_the_graph_equals_the_trained_model(model: AccountModel, tmp_path: Path) -> None:
     """On random and boundary rows the scorer's graph gives the model's probabilities to 1e-6,
     however many rows are scored at once."""
-    write_account(tmp_path, model, np.linspace(0.0, 0.9, 50), {"version": "t"})
+    write_account(tmp_path, model, [np.linspace(0.0, 0.9, 50)] * 2, {"version": "t"})
     scorer = Scorer(tmp_path)
     rows = rows_for(model)
     got = scorer.probabilities(scorer.impute(rows))
@@ -75,21 +75,27 @@ def test_the_card_is_complete(model: AccountModel, tmp_path: Path) -> None:
     bounded; both for a written card and for the one that ships."""
     about = {"version": "t", "licences": "own", "seed": 1, "trained_on": {}, "measured": {}}
     table = np.random.default_rng(0).random(9000)
-    write_account(tmp_path, model, np.append(table, np.nan), about)
+    write_account(tmp_path, model, [np.append(table, np.nan), table / 2], about)
     for folder in (tmp_path, packaged_models()):
         card = json.loads((folder / "account.json").read_text())
         assert {"version", "schema", "features", "median", "low", "high", "weights", "calibration",
-                "licences", "seed", "trained_on", "measured"} <= card.keys()  # fmt: skip
+                "calibration_encoded", "licences", "seed", "trained_on",
+                "measured"} <= card.keys()  # fmt: skip
         assert card["schema"] == schema_hash()
         assert list(card["weights"]) == card["features"]
         assert all(len(card[k]) == len(card["features"]) for k in ("median", "low", "high"))
         assert all(a <= b for a, b in zip(card["low"], card["high"], strict=True))
-        calibration = card["calibration"]
-        assert calibration == sorted(calibration)
-        assert 1000 < len(calibration) <= 4000
-    written = json.loads((tmp_path / "account.json").read_text())["calibration"]
-    assert written[-1] == pytest.approx(table.max(), abs=1e-6)
-    assert np.quantile(written, 0.98) == pytest.approx(np.quantile(table, 0.98), abs=1e-3)
+        for calibration in (card["calibration"], card["calibration_encoded"]):
+            assert calibration == sorted(calibration)
+            assert 1000 < len(calibration) <= 4000
+    written = json.loads((tmp_path / "account.json").read_text())
+    assert written["calibration"][-1] == pytest.approx(table.max(), abs=1e-6)
+    at = np.quantile(written["calibration"], 0.98)
+    assert at == pytest.approx(np.quantile(table, 0.98), abs=1e-3)
+    assert written["calibration_encoded"][-1] == pytest.approx(table.max() / 2, abs=1e-6)
+    for encoded in (False, True):
+        name = "calibration_encoded" if encoded else "calibration"
+        assert Scorer(tmp_path, encoded=encoded).card.calibration.tolist() == written[name]
 
 
 def test_cues_survive_writing(tmp_path: Path) -> None:

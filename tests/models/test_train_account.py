@@ -5,9 +5,21 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from detector.features import FEATURE_NAMES
-from models.train_account import INPUTS, LEFT_OUT, AccountModel, fit_account, worst_scores
+from models.train_account import (
+    ENCODED,
+    INPUTS,
+    LEFT_OUT,
+    STRENGTH,
+    AccountModel,
+    fit_account,
+    fit_on_top,
+    without_encoder,
+    worst_scores,
+)
 from models.vectors import Samples
 from tests.models.learning import made_up_accounts, made_up_samples
 
@@ -50,6 +62,39 @@ def test_unknown_is_the_benign_median() -> None:
     at = [FEATURE_NAMES.index(name) for name in model.inputs]
     want = np.nanmedian(samples.x[label == 0][:, at], axis=0)
     np.testing.assert_allclose(model.median, want, rtol=1e-6)
+
+
+def test_without_the_encoder_nothing_is_lost() -> None:
+    """The classifier is the one that is trained without an encoder, and the encoder's weight comes
+    on top of it; its own is that of a penalised regression with the rest held fixed."""
+    samples, accounts = made_up_samples(), made_up_accounts()
+    bare = Samples(without_encoder(samples.x), samples.account, samples.requests)
+    model, plain = fit_account(samples, accounts), fit_account(bare, accounts)
+    at = INPUTS.index(ENCODED)
+    rest = np.arange(len(INPUTS)) != at
+    np.testing.assert_allclose(model.weights[rest], plain.weights[rest], atol=1e-6)
+    assert model.bias == pytest.approx(plain.bias, abs=1e-6)
+    assert plain.weights[at] == 0.0
+    assert model.weights[at] > 0.1
+    np.testing.assert_allclose(model.probabilities(bare.x), plain.probabilities(bare.x), atol=1e-6)
+
+
+def test_a_weight_on_top_is_the_best_one() -> None:
+    """No other weight has a smaller penalised loss; an input that says nothing gets almost none."""
+    rng = np.random.default_rng(8)
+    y = rng.integers(0, 2, 400)
+    offset, w = rng.normal(0.0, 1.0, 400), rng.uniform(0.5, 2.0, 400)
+
+    def loss(z: NDArray[np.float64], weight: float) -> float:
+        logit = offset + weight * z
+        return float((w * (np.logaddexp(0.0, logit) - y * logit)).sum() + weight**2 / STRENGTH / 2)
+
+    told, noise = y - 0.5 + rng.normal(0.0, 1.0, 400), rng.normal(0.0, 1.0, 400)
+    for z in (told, noise):
+        best = fit_on_top(z, offset, y, w)
+        assert all(loss(z, best) <= loss(z, best + step) for step in (-0.1, -1e-3, 1e-3, 0.1))
+    assert fit_on_top(told, offset, y, w) > 0.3
+    assert abs(fit_on_top(noise, offset, y, w)) < 0.2
 
 
 def test_programs_weigh_the_same() -> None:

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, eye_array
 
 from detector.concepts import N_CONCEPT_FEATURES
 from detector.cues import HashedCues
 from detector.elicit import GATE_CONCEPTS, ElicitReader
-from detector.features import N_FEATURES
+from detector.encoder import DIMENSIONS
+from detector.encoder_head import BOUND, EncoderHead
+from detector.features import FEATURE_NAMES, N_FEATURES
 from detector.intents import N_INTENTS
 from models import workshop
 from models.accounts import Account, tool_of
+from models.encoded_texts import EncodedTexts, VectorSums
 from models.texts import bank_programs
+from models.train_account import ENCODED
+from models.train_cues import BUCKETS
 from models.vectors import Samples
 from models.workshop import FOLDS, Material, cross_fitted, fit_cues, fold_of, gather
 from tests.detector.builders import ask
@@ -76,7 +85,8 @@ def test_cues_never_see_the_units_that_they_read(
         learnt.append(set(material.bag_unit[matrix[rows].indices].tolist()))
         return np.zeros((8, N_INTENTS), np.float32), np.zeros(N_INTENTS, np.float32)
 
-    def vectors(accounts: Sequence[Account], _: HashedCues) -> Samples:
+    def vectors(accounts: Sequence[Account], _: HashedCues, prompts: None) -> Samples:
+        assert prompts is None, "nothing is encoded without an encoder"
         read.append([a.name for a in accounts])
         n = len(accounts)
         x = np.zeros((n, N_FEATURES), np.float32)
@@ -85,7 +95,9 @@ def test_cues_never_see_the_units_that_they_read(
     monkeypatch.setattr(workshop, "fit_heads", heads)
     monkeypatch.setattr(workshop, "sample_vectors", vectors)
     out = UNITS[7]
-    samples = cross_fitted(material, out, silent)
+    fitted = cross_fitted(material, out, silent)
+    assert fitted.sums is None
+    samples = fitted.samples
     assert len(learnt) == len(read) == FOLDS
     for bags, accounts in zip(learnt, read, strict=True):
         mine = {name.partition("#")[0] for name in accounts}
@@ -97,6 +109,47 @@ def test_cues_never_see_the_units_that_they_read(
     learnt.clear()
     fit_cues(material, None, None, "all")
     assert learnt == [{*UNITS, ""}]
+
+
+class FakeTexts(EncodedTexts):
+    """Every text has one and the same vector; it knows no encoder."""
+
+    encoder: Any = SimpleNamespace(version="fake")
+
+    def vectors(self, text: NDArray[np.uint8], pieces: NDArray[np.void]) -> NDArray[np.float32]:
+        return np.full((len(pieces), DIMENSIONS), 0.5, np.float32)
+
+
+def test_the_encoders_head_never_sees_the_units_that_it_reads(
+    material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For every fold the head is trained on the sums of all other folds' accounts, never on those
+    of the unit left out; each account's pieces are summed by its own fold's cues."""
+    learnt: list[set[str]] = []
+
+    def head(
+        sums: VectorSums, accounts: Sequence[Account], use: NDArray[np.bool_], **_: Any
+    ) -> Any:
+        learnt.append({accounts[i].group for i in np.flatnonzero(use).tolist()})
+        return EncoderHead("h", "fake", np.ones(DIMENSIONS, np.float32), 0.25)
+
+    flat = np.zeros((BUCKETS, N_INTENTS), np.float32), np.zeros(N_INTENTS, np.float32)
+    monkeypatch.setattr(workshop, "fit_heads", lambda *_: flat)
+    monkeypatch.setattr(workshop, "fit_encoder_head", head)
+    out = UNITS[7]
+    accounts = [replace(a, requests=[ask("hi", account=a.name)]) for a in material.accounts]
+    encoded = replace(material, accounts=accounts, texts=FakeTexts(Path("none")))
+    fitted = cross_fitted(encoded, out, silent)
+    assert len(learnt) == FOLDS
+    for fold, units in enumerate(learnt):
+        assert units == {u for u in UNITS if u != out and fold_of(u) != fold}
+    sums = fitted.sums
+    assert sums is not None
+    kept = material.account_unit != out
+    assert sums.counts.tolist() == kept.astype(int).tolist(), "one piece an account"
+    assert np.array_equal(sums.sums[:, 0], 0.5 * kept)
+    read = fitted.samples.x[:, FEATURE_NAMES.index(ENCODED)]
+    assert read.tolist() == [BOUND] * len(read), "the bound of what the head says"
 
 
 def test_gathered_programs_keep_to_one_unit(monkeypatch: pytest.MonkeyPatch) -> None:
