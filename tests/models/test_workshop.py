@@ -134,7 +134,7 @@ def test_the_encoders_head_never_sees_the_units_that_it_reads(
         return EncoderHead("h", "fake", np.ones(DIMENSIONS, np.float32), 0.25)
 
     flat = np.zeros((BUCKETS, N_INTENTS), np.float32), np.zeros(N_INTENTS, np.float32)
-    monkeypatch.setattr(workshop, "fit_heads", lambda *_: flat)
+    monkeypatch.setattr(workshop, "fit_heads", lambda *_, **__: flat)
     monkeypatch.setattr(workshop, "fit_encoder_head", head)
     out = UNITS[7]
     accounts = [replace(a, requests=[ask("hi", account=a.name)]) for a in material.accounts]
