@@ -113,6 +113,9 @@ def rotate_command(
     models: Annotated[
         Path | None, typer.Option(help="Keep the rotated models here; use those that are there.")
     ] = None,
+    encoder: Annotated[
+        Path | None, typer.Option(help="With the prompt encoder of this folder.")
+    ] = None,
     details: Annotated[bool, typer.Option(help="Print every captured account.")] = False,
 ) -> None:
     """Train without each captured tool in turn and judge that tool's traffic."""
@@ -131,6 +134,7 @@ def rotate_command(
             workers=workers,
             only=only or (),
             models=models,
+            encoder=encoder,
             done=lambda tool, n, of: progress.update(
                 task, description=f"{tool} left out ({n}/{of})", completed=n, total=of
             ),

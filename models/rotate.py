@@ -55,19 +55,21 @@ def rotate(
     done: Callable[[str, int, int], None],
     only: Sequence[str] = (),
     models: Path | None = None,
+    encoder: Path | None = None,
 ) -> list[Outcome]:
     """Outcomes of all captured accounts, each judged by a model that never saw its tool.
 
     `done` is called with tool, number done and number of tools. `only` names some tools. `models`
-    is a folder where the rotated models are kept; those found there are used again.
+    is a folder where the rotated models are kept; those found there are used again. `encoder` is
+    the folder of the built prompt encoder; without it nothing is encoded.
     """
     policy = load_policy(default_policy_path())
-    material = gather(data, captures, seed, lambda text: None, thin=True)
+    material = gather(data, captures, seed, lambda text: None, thin=True, encoder=encoder)
     captured = capture_accounts(captures, limit=None)
     tools = sorted({a.batch for a in captured})
     tools = [t for t in tools if not only or t in only]
     outcomes: list[Outcome] = []
-    shared = material, captured, policy, seed, models
+    shared = material, captured, policy, seed, models, encoder
     # handed over once a process, not once a tool: heads fitted for one tool serve the next
     with ProcessPoolExecutor(workers, initializer=_SHARED.extend, initargs=(shared,)) as pool:
         found = pool.map(_leave_out, tools)
@@ -78,11 +80,12 @@ def rotate(
 
 
 _SHARED: list[Any] = []
-"""Of a process of the rotation: material, captured accounts, policy, seed and model folder."""
+"""Of a process of the rotation: material, captured accounts, policy, seed, model folder and folder
+of the encoder."""
 
 
 def _leave_out(tool: str) -> list[Outcome]:
-    material, captured, policy, seed, models = _SHARED
+    material, captured, policy, seed, models, encoder = _SHARED
     mine = [a for a in captured if a.batch == tool]
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) if models is None else models / tool
@@ -91,12 +94,14 @@ def _leave_out(tool: str) -> list[Outcome]:
                 material, folder, version=f"without-{tool}", seed=seed,
                 step=lambda text: None, left_out=f"tool {tool}",
             )  # fmt: skip
-        return judge(mine, folder, policy)
+        return judge(mine, folder, policy, encoder)
 
 
-def judge(accounts: Iterable[Account], model_dir: Path, policy: Policy) -> list[Outcome]:
+def judge(
+    accounts: Iterable[Account], model_dir: Path, policy: Policy, encoder: Path | None = None
+) -> list[Outcome]:
     """Runs each account alone through the pipeline."""
-    models = load_models(model_dir)
+    models = load_models(model_dir, encoder=encoder)
     out = []
     for account in accounts:
         pipeline = Pipeline(models, policy, PartitionSettings(intake=IntakeSettings("native")))
