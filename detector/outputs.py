@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts import Alert
+from detector.links.sighting import Sighting
 from detector.score_row import ScoreRow
 from detector.verdict_change import VerdictChange
 from streams.deadletters import DeadLetter
@@ -41,6 +42,7 @@ class Outputs:
     scores: list[ScoreRow] = field(default_factory=list)
     facts: list[FactBatch] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Outputs) -> None:
@@ -50,4 +52,5 @@ class Outputs:
         self.scores += other.scores
         self.facts += other.facts
         self.dead_letters += other.dead_letters
+        self.sightings += other.sightings
         self.counts += other.counts

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from detector.alert_event import alert_event
+from detector.campaign_ledger import CampaignLedger
 from detector.cli.event_time import EventTime
 from detector.lake import Lake
 from detector.ledger import Ledger
@@ -42,6 +43,7 @@ class RunResult:
     """
 
     ledger: Ledger = field(default_factory=Ledger)
+    campaigns: CampaignLedger = field(default_factory=CampaignLedger)
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -49,6 +51,7 @@ class RunResult:
     def add(self, out: Outputs) -> None:
         """Takes one batch's outputs into account."""
         self.ledger.add(out)
+        self.campaigns.add(out.sightings)
         self.counts += out.counts
         room = SHOWN_DEAD_LETTERS - len(self.dead_letters)
         self.dead_letters += out.dead_letters[: max(room, 0)]
@@ -97,6 +100,7 @@ def run_files(
         for batch in batches(records):
             _give(sinks, pipeline.process(batch))
         _give(sinks, pipeline.finish())
+        result.campaigns.finish()
     result.reasons += pipeline.cap.by_reason
     return result
 

@@ -28,6 +28,9 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         first_s: event time of the account's first request.
         created_s: when the account was made; None where the log does not say.
         p_value: of the account's last scoring; None before the first.
+        text: mean extraction logit of its new user pieces; None where none was read.
+        system: the same of its last new system prompt.
+        pause: mean log of its pauses in seconds; `pause_spread`: their standard deviation.
         level: verdict in force on the account itself, beside any of a campaign.
     """
 
@@ -48,3 +51,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     created_s: float | None
     p_value: float | None
     level: str
+    text: float | None = None
+    system: float | None = None
+    pause: float | None = None
+    pause_spread: float | None = None
