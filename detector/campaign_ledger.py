@@ -7,9 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from detector.levels import RANK, Level
-from detector.links.book import CohortBook, CohortSettings
 from detector.links.campaign import CampaignChange
-from detector.links.sighting import Sighting
 
 
 class CampaignSummary(msgspec.Struct, kw_only=True, frozen=True):
@@ -44,26 +42,21 @@ class CampaignSummary(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class CampaignLedger:
-    """Campaigns in the order in which they opened. Feed it every batch's sightings in order."""
+    """Campaigns in the order in which they opened. Feed it every change in order."""
 
-    def __init__(self, settings: CohortSettings | None = None) -> None:
-        self._book = CohortBook(settings or CohortSettings())
+    def __init__(self) -> None:
         self._first: dict[str, float] = {}
         self._last: dict[str, CampaignChange] = {}
         self._verdicts: dict[str, dict[str, Level]] = {}
 
-    def add(self, sightings: Iterable[Sighting]) -> list[CampaignChange]:
-        """Takes sightings in log order; what changed by them."""
-        changes: list[CampaignChange] = []
-        for sighting in sightings:
-            for epoch_s in self._book.due(sighting.at_s):
-                changes += self._book.cut(epoch_s)
-            self._book.apply(sighting)
-        return self._keep(changes)
-
-    def finish(self) -> list[CampaignChange]:
-        """The end of a finite log."""
-        return self._keep(self._book.finish())
+    def add(self, changes: Iterable[CampaignChange]) -> None:
+        """Takes changes into account."""
+        for change in changes:
+            self._first.setdefault(change.campaign, change.at_s)
+            self._last[change.campaign] = change
+            verdicts = self._verdicts.setdefault(change.campaign, {})
+            for member in change.members:
+                verdicts[member.account] = member.verdict
 
     def summaries(self) -> list[CampaignSummary]:
         """Every campaign that ever opened, by the time of its alert, then by id."""
@@ -86,12 +79,3 @@ class CampaignLedger:
                 )
             )
         return sorted(found, key=lambda c: (c.first_alert_at_s, c.tenant, c.campaign))
-
-    def _keep(self, changes: list[CampaignChange]) -> list[CampaignChange]:
-        for change in changes:
-            self._first.setdefault(change.campaign, change.at_s)
-            self._last[change.campaign] = change
-            verdicts = self._verdicts.setdefault(change.campaign, {})
-            for member in change.members:
-                verdicts[member.account] = member.verdict
-        return changes

@@ -121,8 +121,8 @@ class PartitionState:
             return np.empty(0, links.SEEN)
         out = np.empty(links.MOST_A_REQUEST * len(batch), links.SEEN)
         n = links.see(
-            self.accounts.rows, index, batch.events, batch.pieces, hashes, new, old,
-            read.slot, read.logits, read.edges, out,
+            self.accounts.rows, index, batch.events, batch.text, batch.pieces, hashes, new,
+            old, read.slot, read.logits, read.edges, out,
         )  # fmt: skip
         return out[:n].copy()
 

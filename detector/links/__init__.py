@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from detector.links import continuity, pacing, parameters, signup, template, tools
+from detector.links import continuity, pacing, parameters, signup, system, template, tools
 
-FAMILIES: tuple[ModuleType, ...] = (template, tools, parameters, continuity, pacing, signup)
+FAMILIES: tuple[ModuleType, ...] = (template, system, tools, parameters, continuity, pacing, signup)
 
 KINDS: tuple[str, ...] = tuple(kind for family in FAMILIES for kind in family.KINDS)
 """Names of the kinds of key; a kind's number is its place."""

@@ -6,16 +6,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
-from detector.links import FAMILY_OF
 from detector.links.campaign import CampaignChange, LinkCount, Member
+from detector.links.cleared import Cleared
 from detector.links.crowd import Account, Link
+from detector.links.kinds import kinds_of
 from streams.envelope import derived_id
 
-LISTED_SHARE = 0.2
-"""A kind of link is named where at least this part of the members shares a key of it."""
-LEAST_SHARED = 3
-FAILOVER_S = 6 * 3600.0
-CHURN_KEYS = 3
+RENEW_S = 86_400.0
+"""A member that goes on is told again after so long, so that its verdict is renewed."""
 
 
 class Cohort:
@@ -33,33 +31,50 @@ class Cohort:
         parts: Mapping[str, float],
         epoch_s: float,
         accounts: Mapping[str, Account],
+        cleared: Cleared,
         core_share: float,
     ) -> None:
         self.tenant = tenant
         self.campaign = derived_id("campaign", tenant, link.key, repr(epoch_s))
         self.last_s = link.last_s
         self._links = [link]
+        link.fresh = dict.fromkeys(link.members)
         self._parts = {name: round(value, 3) for name, value in parts.items()}
         self._accounts = accounts
+        self._cleared = cleared
+        self._again: dict[str, None] = {}
+        self._told_s: dict[str, float] = {}
         self._core_share = core_share
         self._members: dict[str, Member] = {}
         self._revision = 0
+        self._kinds: tuple[LinkCount, ...] = ()
+        self._kinds_at = 0
         self._touched: dict[str, Link] = {}
 
     def add(self, link: Link) -> None:
         """Another key of the same accounts."""
         self._links.append(link)
+        link.fresh = dict.fromkeys(link.members)
 
     def touch(self, link: Link) -> None:
         """A key of the cohort was shown since the last cut."""
         self._touched[link.key] = link
         self.last_s = max(self.last_s, link.last_s)
 
+    def look_again(self, account: str) -> None:
+        """A person spoke about an account, or ("") about an organisation or a campaign."""
+        names = [account] if account else self._members
+        self._again |= dict.fromkeys(name for name in names if name in self._members)
+
     def cut(self, epoch_s: float) -> CampaignChange | None:
         """What is new, or None."""
         told = []
-        names = dict.fromkeys(name for link in self._touched.values() for name in link.members)
-        self._touched = {}
+        names: dict[str, None] = {}
+        for link in self._touched.values():
+            names |= link.fresh
+            link.fresh = {}
+        names |= self._again
+        self._touched, self._again = {}, {}
         for name in names:
             account = self._accounts.get(name)
             if account is None or account.campaign not in ("", self.campaign):
@@ -67,10 +82,15 @@ class Cohort:
             account.campaign = self.campaign
             under, share = self._part(name, account)
             core = under >= 2 and share >= self._core_share
-            verdict: Literal["watch", "throttle"] = "throttle" if core else "watch"
+            verdict: Literal["allow", "watch", "throttle"] = "throttle" if core else "watch"
+            if self._cleared.covers(name, account.organisation, self.campaign, epoch_s):
+                verdict = "allow"
             before = self._members.get(name)
             if before is not None and before.verdict == verdict:
-                continue
+                aged = epoch_s - self._told_s[name] >= RENEW_S
+                if verdict == "allow" or not aged or account.last_s <= self._told_s[name]:
+                    continue
+            self._told_s[name] = epoch_s
             member = Member(
                 tenant=self.tenant,
                 account=name,
@@ -111,11 +131,12 @@ class Cohort:
         self, change: Literal["opened", "grew", "closed"], epoch_s: float, told: list[Member]
     ) -> CampaignChange:
         self._revision += 1
+        members = [self._accounts[name] for name in self._members if name in self._accounts]
         main = max(self._links, key=lambda link: len(link.members))
         disjoint = main.disjoint()
-        organisations = {
-            self._accounts[name].organisation for name in self._members if name in self._accounts
-        }
+        if self._revision == 1 or len(members) >= 1.1 * self._kinds_at or change == "closed":
+            self._kinds, self._kinds_at = kinds_of(members, disjoint), len(members)
+        organisations = {account.organisation for account in members}
         return CampaignChange(
             tenant=self.tenant,
             campaign=self.campaign,
@@ -125,57 +146,11 @@ class Cohort:
             first_seen_s=min(link.first_s for link in self._links),
             size=len(self._members),
             members=tuple(told),
-            links=self._kinds(disjoint),
+            links=self._kinds,
             score=round(sum(self._parts.values()), 3),
             parts=self._parts,
             requests=sum(shown.under for shown in main.members.values()),
             item_coverage=None if disjoint is None else round(disjoint, 4),
+            exemplars=tuple(main.exemplars),
             organisation=organisations.pop() if len(organisations) == 1 else None,
         )
-
-    def _kinds(self, disjoint: float | None) -> tuple[LinkCount, ...]:
-        """Kinds of link that the members share, by name."""
-        members = [self._accounts[name] for name in self._members if name in self._accounts]
-        shared: Counter[str] = Counter()
-        links: dict[str, Link] = {}
-        for account in members:
-            for link in account.links:
-                links[link.key] = link
-                shared[link.key] += 1
-        keys: Counter[str] = Counter()
-        for key, count in shared.items():
-            # A key that as many strangers show says nothing of these accounts.
-            if count >= LEAST_SHARED and count >= 0.5 * len(links[key].members):
-                keys[FAMILY_OF[links[key].kind]] += 1
-        counts: Counter[str] = Counter()
-        for account in members:
-            told = {
-                FAMILY_OF[link.kind]
-                for link in account.links
-                if shared[link.key] >= LEAST_SHARED
-                and shared[link.key] >= 0.5 * len(link.members)
-            }  # fmt: skip
-            counts.update(told)
-        least = LISTED_SHARE * len(members)
-        found = [
-            LinkCount(kind=kind, keys=keys[kind], accounts=count)
-            for kind, count in counts.items()
-            if count >= least
-        ]
-        if disjoint is not None and disjoint >= 0.9:
-            found.append(LinkCount(kind="shard", keys=1, accounts=len(members)))
-        churned = sum(account.keys >= CHURN_KEYS for account in members)
-        if churned >= max(least, 1):
-            found.append(LinkCount(kind="key_churn", keys=1, accounts=churned))
-        woken = self._woken(members)
-        if woken >= max(0.1 * len(members), LEAST_SHARED):
-            found.append(LinkCount(kind="failover", keys=1, accounts=woken))
-        return tuple(sorted(found, key=lambda link: link.kind))
-
-    def _woken(self, members: list[Account]) -> int:
-        """Members that came within hours of others' block."""
-        blocked = [account.first_s for account in members if account.level in ("block", "restrict")]
-        if not blocked:
-            return 0
-        since_s = min(blocked)
-        return sum(since_s < account.first_s <= since_s + FAILOVER_S for account in members)

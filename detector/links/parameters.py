@@ -29,12 +29,8 @@ def _level(value: float) -> np.uint64:
 
 @njit(cache=True)
 def parameters_key(e: Row) -> np.uint64:
-    """Link key of an event's parameters; 0 where the log tells fewer than two of them."""
-    known = 0
-    for value in (e.temperature, e.n, e.max_tokens, e.top_logprobs):
-        known += not np.isnan(value)
-    known += e.stream >= 0
-    if known < 2:
+    """Link key of an event's parameters; 0 where the log does not even tell the model."""
+    if e.model == 0:
         return np.uint64(0)
     h = combine(_PARAMETERS, e.model)
     for value in (e.temperature, e.n, e.max_tokens, e.top_logprobs, e.logit_bias):

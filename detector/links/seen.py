@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from detector.features.row import Row
 from detector.intents import EXTRACTION
-from detector.links import KINDS, continuity, pacing, parameters, signup, template, tools
+from detector.links import KINDS, continuity, pacing, parameters, signup, system, template, tools
 from streams.columns import SYSTEM, TOOLS, USER
 from streams.jit import njit
 
-SLOTS = 8
+SLOTS = 10
 ITEMS = 4
 FIRST_REQUESTS = 3
 MAX_AN_HOUR = 10
@@ -32,6 +32,7 @@ FIELDS = [
     ("link_requests", "u4"),
     ("link_one_shot", "u4"),
     ("link_foreign", "u4"),
+    ("link_failed", "u4"),  # failed attempts since the last answered one
     ("link_hour", "u4"),
     ("link_p", "f4"),  # p-value of the last scoring; 0: none yet
     ("link_kind", "u1", (SLOTS,)),
@@ -54,6 +55,7 @@ SEEN = np.dtype(
         ("one_shot", "u4"),
         ("under", "u4"),
         ("foreign", "u4"),
+        ("failed", "u4"),
         ("n_items", "u4"),
         ("items", "u4", (ITEMS,)),
         ("text", "f4"),
@@ -67,14 +69,17 @@ SEEN = np.dtype(
 )
 """A sighting that is due, as the row stood after its event; NaN where unknown."""
 
-OPENING, CLOSING, SYSTEM_KEY = (KINDS.index(k) for k in template.KINDS)
+OPENING, CLOSING = (KINDS.index(k) for k in template.KINDS)
+SYSTEM_KEY = KINDS.index("system")
 TOOLS_KEY = KINDS.index("tools")
 PARAMETERS = KINDS.index("parameters")
-CONTINUITY = KINDS.index("continuity")
+CONTINUITY, HANDOVER = (KINDS.index(k) for k in continuity.KINDS)
 PACING = KINDS.index("pacing")
 SIGNUP = KINDS.index("signup")
 
-MOST_A_REQUEST = 9
+MOST_A_REQUEST = 10
+TOLD_FAILURES = 2
+"""Failed attempts in a row after which an account is told once more: it may have been blocked."""
 _U32 = np.uint64(0xFFFFFFFF)
 
 
@@ -147,6 +152,7 @@ def _tell(row: Row, at: int, event: int, hour: np.uint32, out: NDArray[np.void],
     told.one_shot = row.link_one_shot
     told.under = row.link_count[at]
     told.foreign = row.link_foreign
+    told.failed = row.link_failed
     told.n_items = row.link_new[at]
     told.api_keys = row.link_api_keys
     told.text = row.link_text / row.link_texts if row.link_texts > 0 else np.float32(np.nan)
@@ -161,10 +167,21 @@ def _tell(row: Row, at: int, event: int, hour: np.uint32, out: NDArray[np.void],
 
 
 @njit(cache=True)
+def _loudest(row: Row) -> int:
+    """Slot of the key that was shown most."""
+    best = 0
+    for j in range(1, SLOTS):
+        if row.link_count[j] > row.link_count[best]:
+            best = j
+    return best
+
+
+@njit(cache=True)
 def see(
     rows: NDArray[np.void],
     index: NDArray[np.int64],
     events: NDArray[np.void],
+    text: NDArray[np.uint8],
     pieces: NDArray[np.void],
     hashes: NDArray[np.uint64],
     new: NDArray[np.uint8],
@@ -177,7 +194,7 @@ def see(
     """Applies answered events in order.
 
     Args:
-        index, pieces, hashes, new, old: as in `kernels.mark_new`.
+        index, pieces, hashes, new, old: as in `kernels.mark_new`; text: their bytes.
         slot, logits, edges: as in `cues.PieceReadings`.
         out: SEEN, shape (>= MOST_A_REQUEST · n,), receives the sightings that are due.
 
@@ -185,6 +202,8 @@ def see(
         How many there are.
     """
     n = 0
+    tokens = np.empty(template.HEAD_BYTES, np.uint64)
+    stems = np.empty(template.HEAD_BYTES, np.uint64)
     keys = np.zeros(MOST_A_REQUEST, np.uint64)
     kinds = (
         OPENING,
@@ -196,12 +215,20 @@ def see(
         PACING,
         PACING,
         SIGNUP,
+        HANDOVER,
     )
     for i in range(events.shape[0]):
-        if index[i] < 0 or events[i].answered == 0:
+        if index[i] < 0:
             continue
         row = rows[index[i]]
         e = events[i]
+        hour = np.uint32(e.time_s / 3600.0)
+        if e.answered == 0:
+            row.link_failed += np.uint32(1)
+            if row.link_failed == TOLD_FAILURES and row.link_requests > 0:
+                n = _tell(row, _loudest(row), i, hour, out, n)
+            continue
+        row.link_failed = np.uint32(0)
         first = row.link_requests == 0
         if first:
             row.link_first_s = e.time_s
@@ -210,43 +237,45 @@ def see(
             row.link_one_shot += np.uint32(1)
         if e.key != 0:
             row.link_api_keys |= np.uint8(1) << np.uint8(e.key & np.uint64(7))
-        foreign = e.history == 1 and old[i, 0] > 0 and old[i, 1] == 0
+        foreign = not first and e.history == 1 and old[i, 0] > 0 and old[i, 1] == 0
         if foreign:
             row.link_foreign += np.uint32(1)
         keys[:] = np.uint64(0)
         item = np.uint32(0)
         fresh = False
-        root = np.uint64(0)
+        root = -1
         for p in range(e.piece0, e.piece1):
             role = pieces[p].role
             if role == SYSTEM and keys[2] == 0:
-                if pieces[p].stop - pieces[p].start >= template.LEAST_SYSTEM_BYTES:
-                    keys[2] = template.system_key(hashes[p])
+                keys[2] = system.system_key(text, pieces[p].start, pieces[p].stop, tokens, stems)
                 if slot[p] >= 0:
                     row.link_system = logits[slot[p], EXTRACTION]
                     row.link_systems += np.uint32(1)
             elif role == TOOLS:
                 keys[3] = tools.tools_key(hashes[p])
             elif role == USER and pieces[p].last_turn == 0:
-                if root == 0:
-                    root = hashes[p]
+                if root < 0:
+                    root = p
             elif role == USER:
                 item = np.uint32(hashes[p] & _U32)
                 if new[p] == 1:
                     fresh = True
                     if slot[p] >= 0:
-                        keys[0] = template.opening_key(edges[slot[p], 0])
+                        keys[0] = template.opening_key(edges[slot[p], 0], keys[2])
                         keys[1] = template.closing_key(edges[slot[p], 1])
                         row.link_text += logits[slot[p], EXTRACTION]
                         row.link_texts += np.uint32(1)
         keys[4] = parameters.parameters_key(e)
-        if foreign and root != 0:
-            keys[5] = continuity.continuity_key(root)
+        if foreign and root >= 0:
+            keys[5] = continuity.continuity_key(hashes[root])
+            edge = template.opening_edge(text, pieces[root].start, pieces[root].stop, tokens, stems)
+            keys[0] = template.opening_key(edge, keys[2])
         if (e.late == 0 or first) and pacing.update(row, e.time_s, first):
             keys[6] = pacing.pacing_key(row, 0)
             keys[7] = pacing.pacing_key(row, 1)
+        if foreign:
+            keys[9] = continuity.handover_key(keys[4])
         keys[8] = signup.signup_key(e.created_s)
-        hour = np.uint32(e.time_s / 3600.0)
         for k in range(MOST_A_REQUEST):
             if keys[k] != 0:
                 at = _show(row, kinds[k], keys[k], item, fresh)

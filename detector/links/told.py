@@ -31,13 +31,35 @@ def sightings(
         p_values: of the account's last scoring up to that event; 0 where there is none.
         level_at: the verdict in force for (event, tenant, account), asked when a row is reached.
     """
-    names = ("event", "kind", "key", "requests", "one_shot", "under", "foreign", "n_items")
+    names = (
+        "event",
+        "kind",
+        "key",
+        "requests",
+        "one_shot",
+        "under",
+        "foreign",
+        "failed",
+        "n_items",
+    )
     columns = [seen[name].tolist() for name in (*names, "api_keys", "first_s", "items", *KNOWN)]
     times = times_s.tolist()
     for row, p_value in zip(zip(*columns, strict=True), p_values, strict=True):
-        event, kind, key, total, one_shot, under, foreign, n_items, bits, first_s, items, *known = (
-            row
-        )
+        (
+            event,
+            kind,
+            key,
+            total,
+            one_shot,
+            under,
+            foreign,
+            failed,
+            n_items,
+            bits,
+            first_s,
+            items,
+            *known,
+        ) = row
         request = requests[event]
         account = request.account or ""
         yield Sighting(
@@ -54,6 +76,8 @@ def sightings(
             n_items=n_items,
             keys=bits.bit_count() or None,
             foreign=foreign,
+            failed=failed,
+            event_id=request.event_id,
             first_s=first_s,
             created_s=request.account_created_s,
             p_value=p_value or None,
