@@ -12,7 +12,7 @@ from detector.links.campaign import CampaignChange
 from detector.links.cleared import CLEARED, UNCLEARED, Cleared
 from detector.links.cohorts import Cohort
 from detector.links.crowd import Account, Link
-from detector.links.evidence import Background, parts_of, traits_of
+from detector.links.evidence import Background, parts_of, telling_parameters, traits_of
 from detector.links.sighting import Sighting
 
 SUPPORT_ONLY = frozenset({"parameters", "signup"})
@@ -34,7 +34,7 @@ class CohortSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     epoch_s: float = 60.0
-    alert_score: float = 8.0
+    alert_score: float = 9.0
     least_accounts: int = 12
     least_in_step: int = 4
     core_share: float = 0.3
@@ -220,8 +220,8 @@ class _TenantBook:
                 cohort.add(link)
                 return cohort
         cohort = Cohort(
-            self._tenant, link, parts, epoch_s, self._accounts, self._cleared,
-            self._settings.core_share,
+            self._tenant, link, parts, telling_parameters(traits), epoch_s, self._accounts,
+            self._cleared, self._settings.core_share,
         )  # fmt: skip
         self._cohorts[cohort.campaign] = cohort
         link.campaign = cohort.campaign

@@ -9,6 +9,7 @@ from typing import Literal
 from detector.links.campaign import CampaignChange, LinkCount, Member
 from detector.links.cleared import Cleared
 from detector.links.crowd import Account, Link
+from detector.links.evidence import LIKELY_P
 from detector.links.kinds import kinds_of
 from streams.envelope import derived_id
 
@@ -29,6 +30,7 @@ class Cohort:
         tenant: str,
         link: Link,
         parts: Mapping[str, float],
+        parameters: str,
         epoch_s: float,
         accounts: Mapping[str, Account],
         cleared: Cleared,
@@ -47,6 +49,7 @@ class Cohort:
         self._core_share = core_share
         self._members: dict[str, Member] = {}
         self._revision = 0
+        self._parameters = parameters
         self._kinds: tuple[LinkCount, ...] = ()
         self._kinds_at = 0
         self._touched: dict[str, Link] = {}
@@ -81,7 +84,7 @@ class Cohort:
                 continue
             account.campaign = self.campaign
             under, share = self._part(name, account)
-            core = under >= 2 and share >= self._core_share
+            core = share >= self._core_share and (under >= 2 or self._corroborated(account))
             verdict: Literal["allow", "watch", "throttle"] = "throttle" if core else "watch"
             if self._cleared.covers(name, account.organisation, self.campaign, epoch_s):
                 verdict = "allow"
@@ -114,6 +117,15 @@ class Cohort:
             if account is not None:
                 account.campaign = ""
         return self._change("closed", epoch_s, [])
+
+    def _corroborated(self, account: Account) -> bool:
+        """Whether a second, independent sign ties an account to the rest: its own score, dialogues
+        of others, or the parameters that most members have and few strangers."""
+        return (
+            account.foreign >= 1
+            or (account.p_value is not None and account.p_value <= LIKELY_P)
+            or (account.parameters != "" and account.parameters == self._parameters)
+        )
 
     def _part(self, name: str, account: Account) -> tuple[int, float]:
         """Requests of a member under the campaign's links, and their part of all its requests."""

@@ -46,7 +46,8 @@ class Traits:
         disjoint: see `Link.disjoint`. saturation: mean part of their requests under the key.
         one_shot: part of their requests without history. repeated: part that showed it twice.
         scored, likely: how many were scored, and how many of those have evidence of their own.
-        same_parameters: part with the most common parameters; `usual_parameters`: of all accounts.
+        same_parameters: part with the most common parameters; `usual_parameters`: of all accounts;
+            `top_parameters`: their link key.
         pace_spread: standard deviation of the log of requests an hour; None below ten accounts.
         wording: the larger of the mean extraction logits of their turns and of their system
             prompts, in standard deviations above all accounts' turns; None where none was read.
@@ -67,6 +68,7 @@ class Traits:
     likely: int
     same_parameters: float
     usual_parameters: float
+    top_parameters: str
     pace_spread: float | None
     arrival: float
     wording: float | None
@@ -111,6 +113,7 @@ def traits_of(link: Link, accounts: Mapping[str, Account], background: Backgroun
         likely=sum(p <= LIKELY_P for p in scored),
         same_parameters=count / n,
         usual_parameters=usual,
+        top_parameters=top,
         pace_spread=_pace_spread(sample, link.last_s),
         wording=(max(said) - background.text) / background.text_spread if said else None,
         foreign=sum(a.foreign / max(a.requests, 1) for a, _ in sample) / n,
@@ -151,6 +154,12 @@ def _arrival(sample: Sequence[Account], background: Background) -> float:
     return max(gain - (len(hours) - 1) / (2 * n), 0.0)  # Miller-Madow
 
 
+def telling_parameters(t: Traits) -> str:
+    """Link key of the parameters that most of the accounts have and few others; else ""."""
+    telling = t.same_parameters >= 0.5 and t.usual_parameters <= 0.1 * t.same_parameters
+    return t.top_parameters if telling else ""
+
+
 def parts_of(t: Traits, kind: str) -> dict[str, float]:
     """The evidence by name; their sum is the score."""
     parts = {
@@ -181,6 +190,7 @@ def parts_of(t: Traits, kind: str) -> dict[str, float]:
         parts["young"] = 2.0 * (t.young - 0.4)
     if kind == "handover":  # it holds the parameters already
         parts["parameters"] = 0.0
+        parts["saturation"] = 2.0
     if kind == "pacing":  # shown only once it is even: how much else the account does is open
         parts["saturation"] = 0.0
         parts["lockstep"] = 8.0
