@@ -134,7 +134,8 @@ class Cohort:
         for link in self._links:
             shown = link.members.get(name)
             if shown is not None:
-                by_kind[link.kind] += shown.under
+                # An even stretch is shown late; who runs one runs all by the same program.
+                by_kind[link.kind] += shown.requests if link.kind == "pacing" else shown.under
                 requests = max(requests, shown.requests)
         under = max(by_kind.values(), default=0)
         return under, min(under / requests, 1.0)

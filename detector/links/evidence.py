@@ -176,7 +176,7 @@ def parts_of(t: Traits, kind: str) -> dict[str, float]:
         parts["shards"] = 20.0 * (t.disjoint - 0.9) if t.disjoint < 0.9 else 1.0
     if t.scored:  # binomial: 10 % of benign accounts against half of a campaign's
         ratio = t.likely * math.log(0.5 / LIKELY_P) + (t.scored - t.likely) * math.log(0.5 / 0.9)
-        parts["own_evidence"] = _clip(ratio, -4.0, 4.0)
+        parts["own_evidence"] = _clip(ratio, -2.0, 4.0)
     if t.pace_spread is not None:
         parts["pace"] = _clip(2.0 * (0.7 - t.pace_spread), -2.0, 1.5)
     if t.wording is not None:
@@ -193,7 +193,7 @@ def parts_of(t: Traits, kind: str) -> dict[str, float]:
         parts["saturation"] = 2.0
     if kind == "pacing":  # shown only once it is even: how much else the account does is open
         parts["saturation"] = 0.0
-        parts["lockstep"] = 8.0
+        parts["lockstep"] = 10.0
     if t.organisation >= 0.5:  # one customer's own accounts: its organisation answers for them
         parts["organisation"] = -12.0
     return parts

@@ -20,7 +20,9 @@ from streams.jit import njit
 SLOTS = 10
 ITEMS = 4
 FIRST_REQUESTS = 3
-MAX_AN_HOUR = 10
+MAX_AN_HOUR = 16
+MOST_COMMON_AN_HOUR = 10
+"""Some are kept for keys that are seldom shown, and then say much."""
 
 FIELDS = [
     ("link_key", "u8", (SLOTS,)),
@@ -139,7 +141,8 @@ def _tell(row: Row, at: int, event: int, hour: np.uint32, out: NDArray[np.void],
     if row.link_hour != hour:
         row.link_hour = hour
         row.link_told = np.uint8(0)
-    if row.link_told >= MAX_AN_HOUR:
+    rare = row.link_kind[at] == PACING or row.link_kind[at] == HANDOVER
+    if row.link_told >= (MAX_AN_HOUR if rare else MOST_COMMON_AN_HOUR):
         row.link_next[at] = row.link_count[at] + np.uint32(1)  # as soon as the hour allows
         return n
     row.link_told += np.uint8(1)
