@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.links import FAMILY_OF
 from models.campaigns.draw import Part, Planted
 from models.campaigns.judge import Found, Judgement
 from models.campaigns.rivals import Scores, typical
@@ -82,7 +83,7 @@ def campaign_figures(world: World, number: int, planted: Planted, judgement: Jud
     found = [f for f in judgement.found if f.owner == number]
     alert_s = min((f.at_s for f in found), default=np.inf)
     stop = np.minimum(judgement.throttled_s, world.throttled_s)
-    named = set().union(*(f.links for f in found)) if found else set()
+    named = {FAMILY_OF.get(kind, kind) for f in found for kind in f.links}
     return {
         **_named(part, planted),
         "accounts": len(mine),
@@ -142,7 +143,7 @@ def crowd_figures(world: World, number: int, planted: Planted, judgement: Judgem
         "throttled": round(throttled, 4),
         "watched": round(float(judgement.watched[mine].mean()), 4),
         "own_throttled": round(float(np.isfinite(world.throttled_s[mine]).mean()), 4),
-        "named": sorted(set().union(*(f.links for f in found))) if found else [],
+        "named": sorted({kind for f in found for kind in f.links}),
         "score": max((f.score for f in found), default=0.0),
     }
 

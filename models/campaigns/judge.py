@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.links.book import CohortBook, CohortSettings
+from detector.links.campaign import CampaignChange
 from models.campaigns.worlds import World
 
 
@@ -50,16 +51,15 @@ class Judgement:
 
 def judge(world: World, settings: CohortSettings | None = None) -> Judgement:
     """Applies the world's sightings in order, cutting at every epoch that ends before one."""
-    settings = settings or CohortSettings()
-    book = CohortBook(settings)
+    book = CohortBook(settings or CohortSettings())
     number = {name: at for at, name in enumerate(world.names.tolist())}
     throttled = np.full(len(world.names), np.inf)
     watched = np.zeros(len(world.names), np.bool_)
     found: dict[str, Found] = {}
     seen: dict[str, set[int]] = {}
 
-    def cut(epoch_s: float) -> None:
-        for change in book.cut(epoch_s):
+    def take(changes: list[CampaignChange]) -> None:
+        for change in changes:
             campaign = found.setdefault(change.campaign, Found(change.at_s))
             mine = seen.setdefault(change.campaign, set())
             campaign.links |= {link.kind for link in change.links}
@@ -73,11 +73,9 @@ def judge(world: World, settings: CohortSettings | None = None) -> Judgement:
                 if member.verdict == "throttle":
                     throttled[account] = min(throttled[account], change.at_s)
 
-    last_s = 0.0
     for sighting in world.in_order():
         for epoch_s in book.due(sighting.at_s):
-            cut(epoch_s)
+            take(book.cut(epoch_s))
         book.apply(sighting)
-        last_s = sighting.at_s
-    cut((last_s // settings.epoch_s + 1) * settings.epoch_s)
+    take(book.finish())
     return Judgement(tuple(found.values()), throttled, watched)

@@ -86,7 +86,9 @@ def by_features(world: World) -> Scores:
     """Clusters of account features (MiniBatchKMeans on the detector's own rows): how tight the
     account's cluster is, 0 where it is small."""
     x = world.features.astype(np.float64)
-    middle = np.nan_to_num(np.nanmedian(np.where(np.isfinite(x), x, np.nan), axis=0))
+    known = np.isfinite(x).any(axis=0)  # a feature that no account of the world has says nothing
+    x = np.where(np.isfinite(x), x, np.nan)[:, known]
+    middle = np.nanmedian(x, axis=0)
     x = np.where(np.isfinite(x), x, middle)
     spread = np.quantile(x, 0.95, axis=0) - np.quantile(x, 0.05, axis=0)
     x = np.clip((x - middle) / np.where(spread > 0, spread, 1.0), -3, 3)

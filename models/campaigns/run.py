@@ -57,7 +57,8 @@ def evaluate_campaigns(order: Order, progress: Progress) -> list[Row]:
     """Figures of every world; see `world_figures`."""
     plan = order.plan
     tuning = parts_of(plan, "tuning")
-    parts = tuning if order.tuning else tuning + parts_of(plan, "report")
+    innocent = [part for part in tuning if part.kind != "campaign"]
+    parts = tuning if order.tuning else innocent + parts_of(plan, "report")
     paths = trace_paths(order, parts)
     missing = [part for part in parts if not paths[part.name, part.draw].exists()]
     total = sum(part.accounts for part in missing)
@@ -69,7 +70,7 @@ def evaluate_campaigns(order: Order, progress: Progress) -> list[Row]:
         done += part.accounts
         progress("accounts composed and watched", done, total)
     progress("thresholds of the baselines", 0, 1)
-    limits = _limits(order, paths, [p for p in tuning if p.kind != "campaign"])
+    limits = _limits(order, paths, innocent)
     progress("thresholds of the baselines", 1, 1)
     draw: Draw = "tuning" if order.tuning else "report"
     worlds = _worlds([p for p in parts if p.draw == draw])

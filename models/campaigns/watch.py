@@ -74,7 +74,7 @@ def watch(part: Part, seed: int, models: Models, policy: Policy) -> Trace:
     def flush() -> None:
         out = pipeline.process(batch)
         batch.clear()
-        sightings.extend(getattr(out, "sightings", ()))
+        sightings.extend(out.sightings)
         for change in out.verdicts:
             if RANK[change.to_level] >= RANK["throttle"]:
                 throttled.setdefault(change.account, change.at_s)

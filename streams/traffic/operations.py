@@ -42,7 +42,8 @@ class Operation:
 
     Attributes:
         group: its accounts. program: what it harvests with. exchanges: about how many are ordered.
-        links: kinds of link that were planted on purpose, as `detector.links` names them.
+        links: kinds of link that were planted on purpose, as the families of link
+            keys are called, and `shard`, `key_churn`, `failover`.
         share: part of its requests that are harvest.
     """
 
@@ -119,8 +120,6 @@ def draw_operation(
         wake_s = float(rng.uniform(0.2, 2.0)) * 3600
         traits = replace(traits, failover=Failover(float(rng.uniform(0.08, 0.2)), at_s, wake_s))
         links.add("failover")
-    if program.system:
-        links.add("system")
     if program.tools:
         links.add("tools")
     traits = _evading(traits, evasion, rng, links)
