@@ -91,7 +91,7 @@ def parts_of(plan: CampaignPlan, draw: Draw) -> list[Part]:
                 draw, f"{row.name} {n}", "campaign", row.name, n, (n + at) % worlds, row.accounts,
                 row.each, row.evasion,
             )
-            for n in range(min(2, row.campaigns) if tuning else row.campaigns)
+            for n in range(plan.tuning_campaigns if tuning else row.campaigns)
         ]  # fmt: skip
     return parts
 

@@ -44,6 +44,7 @@ class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     worlds: int
     tuning_strangers: int
     tuning_crowds: int
+    tuning_campaigns: int
     bootstrap: int
     rows: tuple[PlanRow, ...]
     most: int = 2000

@@ -105,6 +105,7 @@ def draw_operation(
         share=(share, share),
         window_s=_shift(start_s, span_s, rng),
         active=(_active(rng),) * 2,
+        waves=int(rng.integers(3, 40)) if rng.random() < 0.4 else 0,
         timing=Job(jitter=float(rng.uniform(0.02, 0.3))),
         changes={"domains": ALL_DOMAINS},
         provider=provider,
@@ -185,6 +186,7 @@ def _evading(traits: Traits, evasion: Evasion, rng: Generator, links: set[str]) 
                 traits,
                 timing=Job(jitter=float(rng.uniform(1.01, 1.5)), common=False),
                 active=(low, min(1.0, 3 * low)),
+                waves=0,
                 requests=(traits.requests[0], 0.4),
                 cap=2 * traits.cap,
             )

@@ -12,6 +12,7 @@ from streams.traffic.actor import Actor, Strand
 from streams.traffic.bank import Program
 from streams.traffic.day import KIND_WEIGHTS, ordinary_chat
 from streams.traffic.frames import own_version
+from streams.traffic.group import whole_ms
 from streams.traffic.identity import draw_identity
 from streams.traffic.personas import WIDE_KINDS
 from streams.traffic.timing import DAY_S
@@ -82,5 +83,5 @@ def make_population(
     weight = np.array([KIND_WEIGHTS.get(kind, 1.0) / kinds.count(kind) for kind in kinds])
     return Population(
         name, benign, np.cumsum(weight / weight.sum()), tuple(ordinary_chat(benign)), seed,
-        start_s + rng.random(accounts) * span_s * 0.85, start_s + span_s,
+        whole_ms(start_s + rng.random(accounts) * span_s * 0.85), start_s + span_s,
     )  # fmt: skip
