@@ -23,6 +23,10 @@ from streams.traffic.identity import Identity, draw_identity
 from streams.traffic.lists import ItemList
 from streams.traffic.timing import Job, Pace
 
+COPIED = 0.15
+"""This part of what accounts do on their own runs a program's prompt as it stands, as one copies it
+from a page; the others have put it into words of their own."""
+
 WAVE_S = 5.0
 IDENTITY, PLAN, ACTOR = 1, 2, 3
 """Seeds of a member's identity, of its plan and of its requests."""
@@ -174,7 +178,7 @@ class Group:
             done += requests
         if total > own and traits.side:
             side = traits.side[int(rng.random() * len(traits.side))]
-            if rng.random() < 0.5:
+            if rng.random() >= COPIED:
                 side = own_version(side, rng)
             pace = traits.side_pace
             strands.append(Strand(side, total - own, (start_s, traits.window_s[1]), pace))

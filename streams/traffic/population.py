@@ -12,14 +12,10 @@ from streams.traffic.actor import Actor, Strand
 from streams.traffic.bank import Program
 from streams.traffic.day import KIND_WEIGHTS, ordinary_chat
 from streams.traffic.frames import own_version
-from streams.traffic.group import whole_ms
+from streams.traffic.group import COPIED, whole_ms
 from streams.traffic.identity import draw_identity
 from streams.traffic.personas import WIDE_KINDS
 from streams.traffic.timing import DAY_S
-
-COPIED = 0.15
-"""This part of the accounts runs a program's prompt as it stands, as one copies it from a page;
-the others have put it into words of their own."""
 
 MEDIAN_REQUESTS, SIGMA_REQUESTS, MOST_REQUESTS = 14.0, 0.9, 200
 MIXED = 0.2
