@@ -59,6 +59,8 @@ class Population:
         strands = [Strand(program, requests - chat, window_s)]
         if chat:
             side = self.chats[int(rng.random() * len(self.chats))]
+            if rng.random() >= COPIED:
+                side = own_version(side, rng)
             strands.append(Strand(side, chat, window_s))
         return Actor((who,), tuple(strands), (*self.seed, 2, number))
 
