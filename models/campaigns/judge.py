@@ -66,6 +66,8 @@ def judge(world: World, settings: CohortSettings | None = None) -> Judgement:
             campaign.size, campaign.score = change.size, change.score
             for member in change.members:
                 account = number[member.account]
+                if member.verdict == "allow":
+                    continue  # cleared by a person
                 watched[account] = True
                 if account not in mine:
                     mine.add(account)
