@@ -30,8 +30,9 @@ OPENERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _SLOT = re.compile(r"\{\w+\}")
 _LETTERS = re.compile(r"[^\W\d_]")
-_RULES = ("sentence", "policy", "persona", "rubric")
-"""Sources of what an account adds to a prompt that it took over."""
+_FACTS = ("company", "product", "city", "name", "topic", "title", "keywords", "persona")
+_MARKS = (", ", ": ", "; ", " / ", " – ", " (", ". ", " + ")
+"""What an account's own line in a prompt is made of."""
 
 
 def reworded(frame: str, lang: str, rng: Generator) -> str:
@@ -72,7 +73,7 @@ def _changed(frame: str, lang: str, rng: Generator) -> str:
         gone = plain[int(rng.random() * len(plain))]
         sentences = [s for s in sentences if s != gone]
     if rng.random() < 0.5:
-        sentences.append(_literal(source("sentence", rng, lang, 0)))
+        sentences.append(_own_sentence(lang, rng))
     return reworded("\n".join(sentences), lang, rng) or frame
 
 
@@ -80,8 +81,7 @@ def own_version(program: Program, rng: Generator) -> Program:
     """The program as one customer has it: a system prompt with rules of its own, and the frame in
     its own words; what people type without any frame stays."""
     lang = program.lang
-    rules = [_literal(f"{source('company', rng, lang, 0)}: {source('product', rng, lang, 0)}.")]
-    rules += [_own_sentence(lang, rng) for _ in range(1 + int(rng.random() * 3))]
+    rules = [_own_sentence(lang, rng) for _ in range(2 + int(rng.random() * 3))]
     if program.system is not None:
         kept = [s for s in SENTENCE.split(program.system) if s.strip() and rng.random() < 0.7]
         rules[1:1] = kept
@@ -92,7 +92,7 @@ def own_version(program: Program, rng: Generator) -> Program:
         system = None  # people who chat have no system prompt
     turns = program.turns
     if turns:
-        said = [_literal(source("sentence", rng, lang, 0)), turns[0]]
+        said = [_own_sentence(lang, rng), turns[0]]
         turns = ("\n".join(said if rng.random() < 0.5 else reversed(said)), *turns[1:])
     return msgspec.structs.replace(program, system=system, user=tuple(framed), turns=turns)
 
@@ -111,7 +111,14 @@ def _framed(frame: str, lang: str, rng: Generator) -> str:
 
 
 def _own_sentence(lang: str, rng: Generator) -> str:
-    return _literal(source(_RULES[int(rng.random() * len(_RULES))], rng, lang, 0))
+    """A line that nobody else has: who, for what, where, in an order of its own.
+
+    The grammar's whole sentences would not do: it has so few that strangers would share them.
+    """
+    chosen = rng.permutation(len(_FACTS))[: 4 + int(rng.random() * 3)]
+    facts = [source(_FACTS[at], rng, lang, 0) for at in chosen.tolist()]
+    marks = [_MARKS[int(rng.random() * len(_MARKS))] for _ in facts]
+    return _literal("".join(f + m for f, m in zip(facts, marks, strict=True)).strip(" ,:;/–("))
 
 
 def wrapped(program: Program, preamble: str) -> Program:
