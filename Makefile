@@ -17,10 +17,10 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint kafka encoder chaos bench rotate evaluate lock clean
+.PHONY: help setup demo test lint kafka encoder chaos bench rotate evaluate evaluate-campaigns lock clean
 
 help:  ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Make .venv with the pinned packages and the project
 
@@ -85,6 +85,10 @@ rotate: setup  ## Retrain with each tool left out and print the table of what is
 # Stages are kept in build/evaluate; ARGS="--scale 0.1" takes a tenth of the accounts.
 evaluate: setup  ## Measure detection and every baseline on what training never saw; writes models/reports
 	$(BIN)/python -m models evaluate $(ARGS)
+
+# Stages are kept in build/campaigns; ARGS="--scale 0.05" takes a part of the plan.
+evaluate-campaigns: setup  ## Measure campaigns found among 100,000 accounts and innocent crowds
+	$(BIN)/python -m models evaluate-campaigns $(ARGS)
 
 lock: setup  ## Resolve pyproject.toml again into the pinned requirements files
 	$(LOCK) --extra dev --output-file requirements-dev.txt

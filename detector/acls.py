@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Literal
 
+from detector.cohort_records import COHORTS, SIGHTINGS
 from detector.control import CONTROL
 from detector.group_names import (
+    cohorts_group,
+    cohorts_transactions,
     lake_group,
     rekey_group,
     rekey_transactions,
@@ -49,9 +52,15 @@ def grants(input_topic: str, group: str, rekey_from: str | None = None) -> tuple
         Grant("worker", "topic", input_topic, ("Read",), "requests, and replay"),
         Grant("worker", "topic", CONTROL, ("Read", "Write"), "switches and their marks"),
         *(Grant("worker", "topic", topic, ("Write",), "what it finds") for topic in
-          (VERDICTS, ALERTS, SCORES, DEAD_LETTERS)),
+          (VERDICTS, ALERTS, SCORES, SIGHTINGS, DEAD_LETTERS)),
         Grant("worker", "group", group, ("Read",), "shares of the input, and its offsets"),
         Grant("worker", "transactional-id", worker_transactions(group), ("Write",),
+              "one transaction a batch", prefixed=True),
+        Grant("cohorts", "topic", SIGHTINGS, ("Read",), "link keys, and replay"),
+        *(Grant("cohorts", "topic", topic, ("Write",), "what it finds") for topic in
+          (COHORTS, VERDICTS, ALERTS, DEAD_LETTERS)),
+        Grant("cohorts", "group", cohorts_group(group), ("Read",), "its offset"),
+        Grant("cohorts", "transactional-id", cohorts_transactions(group), ("Write",),
               "one transaction a batch", prefixed=True),
         Grant("api", "topic", VERDICTS, ("Read",), "the gateway hook"),
         Grant("api", "topic", ALERTS, ("Read",), "the alert feed"),

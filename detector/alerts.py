@@ -71,7 +71,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     state: Literal["open", "updated", "closed"]
     close_reason: Kind | None
-    kind: Literal["account"]
+    kind: Literal["account", "campaign"]
     severity: Severity
     tenant: str
     scope: Scope

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from detector.features import GROUPS
 from detector.features.narrow import NARROW_ROW
 from detector.identity_index import IdentityIndex
+from detector.links import seen
 from streams.columns import EVENT_ID_BYTES
 
 RING = 128
@@ -32,11 +33,12 @@ ACCOUNT_ROW = np.dtype(
         ("next_point", "u4"),
         ("exemplar", "u1", (EXEMPLARS * EVENT_ID_BYTES,)),
         ("exemplar_score", "f4", (EXEMPLARS,)),
+        *seen.FIELDS,
         *(field for group in GROUPS for field in group.FIELDS),
     ],
     align=True,
 )
-"""State of one account; at most 3 KB."""
+"""State of one account; at most 3.5 KB."""
 
 
 class RowListener(Protocol):

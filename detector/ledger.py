@@ -14,7 +14,7 @@ from detector.assessment import Scope
 from detector.feature_words import group_words
 from detector.levels import RANK, Level
 from detector.outputs import Outputs
-from detector.reasons import CODE_WORDS
+from detector.reasons import CAMPAIGN, CODE_WORDS
 from detector.score_row import ScoreRow
 from detector.verdict_change import VerdictChange
 
@@ -60,7 +60,7 @@ class _Entry:
     new_pieces: int = 0
     cue_pieces: int = 0
     score: float = 0.0
-    levels: dict[tuple[Scope, str], Level] = field(default_factory=dict)
+    levels: dict[tuple[Scope, str, bool], Level] = field(default_factory=dict)
     worst: Level = "allow"
     first_watch_at: int | None = None
     first_throttle_at: int | None = None
@@ -86,6 +86,8 @@ class Ledger:
             if not change.suppressed:
                 self._change(change)
         for alert, _ in out.alerts:
+            if alert.kind != "account":
+                continue
             entry = self._entry(alert.tenant, alert.account)
             if RANK[alert.verdict] >= RANK[entry.reason_level] and alert.verdict != "allow":
                 entry.reason, entry.reason_level = alert.main_reason, alert.verdict
@@ -134,7 +136,7 @@ class Ledger:
     def _change(self, change: VerdictChange) -> None:
         entry = self._entry(change.tenant, change.account)
         level, rank = change.to_level, RANK[change.to_level]
-        key = (change.scope, change.scope_id)
+        key = (change.scope, change.scope_id, change.reason_code == CAMPAIGN)
         if level == "allow":
             entry.levels.pop(key, None)
             return

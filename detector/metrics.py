@@ -268,3 +268,32 @@ class RekeyMetrics:
                 metric.inc(count)
         for kind, count in CountOf(letter.kind for letter in dead_letters).items():
             self._dead_letters.labels(kind).inc(count)
+
+
+class CohortsMetrics:
+    """The metrics of one process of the cohorts role in a registry that is handed down.
+
+    Counters rise when a transaction is committed, never before, and never during a silent replay.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(f"stillwatch_cohorts_{name}", meaning, labels, registry=registry)
+
+        self._sightings = counter("sightings", "Sightings that were handled.")
+        self._campaigns = counter("campaigns", "Campaigns opened.")
+        self._verdicts = counter("verdicts", "Changes of members' verdicts put out.")
+        self._dead_letters = counter(
+            "dead_letters", "Sightings that could not be read, by kind of error.", "kind"
+        )
+        self.member = MemberMetrics(registry, "cohorts_")
+
+    def committed(
+        self, count: int, opened: int, verdicts: int, dead_letters: Sequence[DeadLetter]
+    ) -> None:
+        """Counts what one transaction did."""
+        self._sightings.inc(count)
+        self._campaigns.inc(opened)
+        self._verdicts.inc(verdicts)
+        for kind, n in CountOf(letter.kind for letter in dead_letters).items():
+            self._dead_letters.labels(kind).inc(n)

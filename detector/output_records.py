@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from detector.alert_event import alert_event
+from detector.cohort_records import SIGHTINGS, sighting_record
 from detector.features import FEATURE_NAMES
 from detector.outputs import Outputs
 from detector.score_row import ScoreRow
@@ -27,7 +28,7 @@ VERDICTS: Final = "stillwatch.verdicts"
 ALERTS: Final = "stillwatch.alerts"
 SCORES: Final = "stillwatch.scores"
 DEAD_LETTERS: Final = "stillwatch.deadletters"
-TOPICS: Final = (VERDICTS, ALERTS, SCORES, DEAD_LETTERS)
+TOPICS: Final = (VERDICTS, ALERTS, SCORES, SIGHTINGS, DEAD_LETTERS)
 
 SOURCE: Final = "/stillwatch/worker"
 SCHEMA_VERSION: Final = 1
@@ -53,13 +54,14 @@ class _Score(msgspec.Struct, frozen=True):
 
 
 def output_records(out: Outputs) -> list[OutputRecord]:
-    """The records of one batch's outputs: verdicts, alerts, scores, dead letters."""
+    """The records of one batch's outputs: verdicts, alerts, scores, sightings, dead letters."""
     records = [_verdict(change) for change in out.verdicts if not change.suppressed]
     for alert, at_s in out.alerts:
         key = alert.account.encode("utf-8", "replace")
         event = encode(alert_event(alert, at_s))
         records.append(OutputRecord(ALERTS, key, event, at_s, HEADERS))
     records += _scores(out.scores)
+    records += [sighting_record(seen) for seen in out.sightings]
     records += [_dead_letter(letter) for letter in out.dead_letters]
     return records
 

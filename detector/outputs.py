@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.alerts import Alert
+from detector.links.sighting import Sighting
 from detector.score_row import ScoreRow
 from detector.verdict_change import VerdictChange
 from streams.deadletters import DeadLetter
@@ -42,6 +43,7 @@ class Outputs:
     scores: list[ScoreRow] = field(default_factory=list)
     facts: list[FactBatch] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     encoder_s: list[float] = field(default_factory=list)
 
@@ -52,5 +54,6 @@ class Outputs:
         self.scores += other.scores
         self.facts += other.facts
         self.dead_letters += other.dead_letters
+        self.sightings += other.sightings
         self.counts += other.counts
         self.encoder_s += other.encoder_s

@@ -6,9 +6,10 @@ verdicts, alerts. The result does not depend on how its records were cut into ba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import cast
 
 import numpy as np
@@ -21,6 +22,9 @@ from detector.cues import CueModel
 from detector.encoder_head import HeadedEncoder
 from detector.features import N_FEATURES, read_features, schema_hash
 from detector.kernels import FIRST_POINT
+from detector.levels import Level
+from detector.links.sighting import Sighting
+from detector.links.told import sightings
 from detector.outputs import FactBatch, Outputs
 from detector.partition_dump import PartitionDump, pack_standings, unpack_standings
 from detector.policy import Policy
@@ -51,6 +55,7 @@ class PartitionSettings:
         recent_ids: event ids remembered to drop duplicates.
         keep_facts: whether outputs carry the requests for the analysts' store.
         keep_quiet_scores: whether scorings of unremarkable accounts are output too.
+        campaigns: whether link keys are looked for and told as sightings.
     """
 
     intake: IntakeSettings = field(default_factory=IntakeSettings)
@@ -59,6 +64,7 @@ class PartitionSettings:
     recent_ids: int = 100_000
     keep_facts: bool = False
     keep_quiet_scores: bool = True
+    campaigns: bool = True
 
 
 class Partition:
@@ -73,7 +79,7 @@ class Partition:
         cap: RatioCap,
         prompts: HeadedEncoder | None = None,
     ) -> None:
-        self.state = PartitionState()
+        self.state = PartitionState(campaigns=settings.campaigns)
         self._cues = cues
         self._scorer = scorer
         self._prompts = prompts
@@ -137,6 +143,7 @@ class Partition:
         """
         standings = unpack_standings(dump.standings)
         self.state = state
+        self.state.campaigns = self._settings.campaigns
         self._clock.now_s = dump.clock_s
         self._epoch = dump.epoch
         self.verdicts.load(standings)
@@ -228,7 +235,11 @@ class Partition:
         likely = [k for k, row in enumerate(rows) if self._matters(row.score)]
         looks = [look(rows[k]) for k in likely]
         explained = dict(zip(likely, self._explain(looks), strict=True))
+        seen = self._sightings(batch, due, scored, clocks, out)
+        seen_at, told = due.seen["event"].tolist(), len(out.sightings)
         for k, row in enumerate(rows):
+            before = bisect_left(seen_at, row.event) - (len(out.sightings) - told)
+            out.sightings += islice(seen, before)
             clock_s = float(clocks[row.event])
             self._tell(self.verdicts.expire(clock_s), None, out)
             if self._matters(row.score):  # a verdict may have changed since
@@ -242,6 +253,39 @@ class Partition:
                 out.scores.append(row.score)
             elif row.whole and self._settings.keep_quiet_scores:
                 out.scores.append(row.score)
+        out.sightings += seen
+
+    def _sightings(
+        self,
+        batch: RequestBatch,
+        due: Due,
+        scored: assess.Scored,
+        clocks: NDArray[np.float64],
+        out: Outputs,
+    ) -> Iterator[Sighting]:
+        """Sightings in log order; each says what is known of the account when it is taken."""
+        last = self.state.accounts.rows["link_p"]
+        p_values = last[due.seen_index].tolist()
+        found = scored.p_values.astype(np.float32).tolist()  # as the row keeps them
+        scorings = [*zip(due.index.tolist(), due.event.tolist(), found, strict=True)]
+        if scorings and len(p_values):
+            here: dict[int, list[tuple[int, float]]] = {}
+            for at, event, p_value in scorings:
+                here.setdefault(at, []).append((event, p_value))
+            places = zip(due.seen_index.tolist(), due.seen["event"].tolist(), strict=True)
+            for s, (at, event) in enumerate(places):
+                for scored_at, p_value in here.get(at, ()):
+                    if scored_at <= event:
+                        p_values[s] = p_value
+        for at, _, p_value in scorings:
+            last[at] = p_value
+
+        def level_at(event: int, tenant: str, account: str) -> Level:
+            self._tell(self.verdicts.expire(float(clocks[event])), None, out)
+            return self.verdicts.level(tenant, "account", account)
+
+        times = batch.events["time_s"]
+        return sightings(due.seen, batch.requests, times, p_values, level_at)
 
     def _explain(self, vectors: list[NDArray[np.float32]]) -> list[assess.Groups]:
         return self._scorer.explain(np.array(vectors)) if vectors else []

@@ -12,11 +12,15 @@ from detector.levels import Level
 from detector.policy import Policy
 from streams.envelope import rfc3339
 
+CAMPAIGN: Final = "campaign"
+"""Reason code of a verdict that a campaign gives its members."""
+
 CODE_WORDS: Final[dict[str, str]] = {
     "elicitation-cue": "requests ask the model to lay its own reasoning open",
     "telltale-wording": "the wording reads like a collection of answers; not enough to act on",
     "early-signs": "first signs of answers being collected; not enough to act on",
     "harvest-without-cue": "answers are collected systematically, without telltale wording",
+    CAMPAIGN: "the account works as one with others",
     "two-groups": "telltale wording and systematic collection of answers agree",
 }
 """Reason code of a verdict -> one line."""

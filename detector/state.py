@@ -18,6 +18,7 @@ from detector.entities import EntityTable, account_table, narrow_table
 from detector.features import N_FEATURES, encoder, read_features
 from detector.features.narrow import read_narrow
 from detector.fingerprint import hash_pieces
+from detector.links import seen as links
 from streams.batch import RequestBatch, account_name
 from streams.record import ApiRequest
 
@@ -39,6 +40,7 @@ class Due:
         narrow_account_requests: int64, shape (m,): the account's requests at that point.
         new: uint8, shape (p,): which pieces of the batch were new.
         encoded: int64, ascending: which of them were encoded.
+        seen: SEEN, shape (s,): link keys to be told, in log order; their row in `seen_index`.
     """
 
     rows: NDArray[np.void]
@@ -55,12 +57,16 @@ class Due:
     narrow_vectors: NDArray[np.float32]
     new: NDArray[np.uint8]
     encoded: NDArray[np.int64]
+    seen: NDArray[np.void]
+    seen_index: NDArray[np.int64]
 
 
 class PartitionState:
     """Accounts, end users and keys of one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, campaigns: bool = True) -> None:
+        """`campaigns`: whether link keys are looked for."""
+        self.campaigns = campaigns
         self.accounts: EntityTable = account_table()
         self.end_users: EntityTable = narrow_table()
         self.keys: EntityTable = narrow_table()
@@ -93,6 +99,9 @@ class PartitionState:
             read.tag, picked, said, due_rows, due_event, due_why, due_part, narrow_rows,
             narrow_event, narrow_scope, narrow_total,
         )  # fmt: skip
+        for field in links.FIELDS:  # they are at the batch's end by the next pass, as rings are
+            due_rows[field[0]][:d] = 0
+        seen = self._see(batch, index, hashes, new, old, read)
         vectors = np.empty((d, N_FEATURES), np.float32)
         read_features(due_rows[:d], vectors)
         narrow_vectors = np.empty((m, N_FEATURES), np.float32)
@@ -102,6 +111,7 @@ class PartitionState:
             due_rows[:d].copy(), index[due_event[:d]], due_event[:d], due_why[:d], due_part[:d],
             vectors, narrow_rows[:m].copy(), np.where(scope == 0, user_index[at], key_index[at]),
             at, scope, narrow_total[:m], narrow_vectors, new, picked,
+            seen, index[seen["event"]],
         )  # fmt: skip
 
     def _encode(
@@ -122,6 +132,25 @@ class PartitionState:
         picked = picked[:n].copy()
         said = prompts.read(batch.text, batch.pieces, picked) if n else np.empty(0, np.float32)
         return picked, said
+
+    def _see(
+        self,
+        batch: RequestBatch,
+        index: NDArray[np.int64],
+        hashes: NDArray[np.uint64],
+        new: NDArray[np.uint8],
+        old: NDArray[np.uint32],
+        read: PieceReadings,
+    ) -> NDArray[np.void]:
+        """Link keys to be told; SEEN, shape (s,)."""
+        if not self.campaigns:
+            return np.empty(0, links.SEEN)
+        out = np.empty(links.MOST_A_REQUEST * len(batch), links.SEEN)
+        n = links.see(
+            self.accounts.rows, index, batch.events, batch.text, batch.pieces, hashes, new,
+            old, read.slot, read.logits, read.edges, out,
+        )  # fmt: skip
+        return out[:n].copy()
 
     def parts(self, rows: NDArray[np.void]) -> NDArray[np.int64]:
         """For account rows, shape (r,): what `Due.part` says, shape (r, 4)."""

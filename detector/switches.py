@@ -16,6 +16,8 @@ from detector.control import (
     Undo,
 )
 from detector.errors import ModelError
+from detector.links.cleared import CLEARED, UNCLEARED, cleared
+from detector.links.sighting import Sighting
 from detector.outputs import Outputs
 from detector.partition import Partition
 from detector.pipeline import Models
@@ -72,10 +74,18 @@ def apply_switch(partition: Partition, switch: SwitchRecord, shelf: ModelShelf) 
 def _persons_word(partition: Partition, said: Allow | Disallow | Undo | Confirm) -> Outputs:
     book, at_s = partition.verdicts, partition.clock_s
     if isinstance(said, Allow):
-        return partition.told(book.allow(said.entry, at_s))
+        out = partition.told(book.allow(said.entry, at_s))
+        entry = said.entry
+        if "*" in entry.excused or "campaign" in entry.excused:
+            out.sightings += _word(
+                CLEARED, entry.tenant, entry.scope, entry.scope_id, at_s, entry.until_s
+            )
+        return out
     if isinstance(said, Disallow):
         book.disallow(said.tenant, said.scope, said.scope_id)
-        return Outputs()
+        out = Outputs()
+        out.sightings += _word(UNCLEARED, said.tenant, said.scope, said.scope_id, at_s, None)
+        return out
     if isinstance(said, Confirm):
         return partition.told(book.confirm(said.tenant, said.scope, said.scope_id, at_s))
     out = Outputs()
@@ -91,7 +101,23 @@ def _persons_word(partition: Partition, said: Allow | Disallow | Undo | Confirm)
                 at_s=at_s,
             )
             out.add(partition.told(changes))
+    out.sightings += _word(CLEARED, said.tenant, said.scope, said.scope_id, at_s, said.until_s)
     return out
+
+
+def _word(
+    kind: str, tenant: str, scope: Scope, scope_id: str, at_s: float, until_s: float | None
+) -> list[Sighting]:
+    """A person's word on the way to the cohort book; none of what is narrower than an account."""
+    if scope not in ("account", "organisation"):
+        return []
+    account = scope_id if scope == "account" else ""
+    organisation = scope_id if scope == "organisation" else ""
+    return [
+        cleared(
+            kind, tenant, account=account, organisation=organisation, at_s=at_s, until_s=until_s
+        )
+    ]
 
 
 def _under(standing: Standing, tenant: str, scope: Scope, scope_id: str) -> bool:

@@ -255,6 +255,45 @@ def evaluate_command(
     shown.print(f"report: {files[0]}")
 
 
+@app.command(name="evaluate-campaigns")
+def evaluate_campaigns_command(
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = REPORTS,
+    plan: Annotated[Path | None, typer.Option(help="Plan file; default: the committed.")] = None,
+    scale: Annotated[float, typer.Option(min=0.0005, max=1.0, help="Part of the plan.")] = 1.0,
+    workers: int = 2,
+    cache: Annotated[Path, typer.Option(help="Folder of cached stages.")] = Path("build/campaigns"),
+    models: Annotated[Path, typer.Option(help="Models that judge single accounts.")] = ARTIFACTS,
+    tuning: Annotated[
+        bool, typer.Option(help="On the draw that thresholds are shaped on, not the report's.")
+    ] = False,
+) -> None:
+    """Measure campaigns found, innocent crowds flagged, and other ways to group accounts."""
+    from models.campaigns.plan import DEFAULT_PLAN, PlanError, load_plan, scaled  # noqa: PLC0415
+    from models.campaigns.report import make_report, write_report  # noqa: PLC0415
+    from models.campaigns.run import Order, evaluate_campaigns  # noqa: PLC0415  (scipy is slow)
+
+    try:
+        wanted = scaled(load_plan(plan or DEFAULT_PLAN), scale)
+    except PlanError as error:
+        console.print(str(error))
+        raise typer.Exit(2) from error
+    with _stages() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done)
+
+        worlds = evaluate_campaigns(Order(wanted, models, cache, workers, tuning), told)
+    report = make_report(wanted, scale, worlds, "tuning" if tuning else "report")
+    files = write_report(out, report)
+    shown = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_FILES)
+    bars = [{**bar, "measured": (bar["measured"] or {}).get("value")} for bar in report["bars"]]
+    _print(shown, "against the bars", bars)
+    shown.print(f"report: {files[0]}")
+
+
 def _stages() -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

@@ -107,6 +107,25 @@ def _outputs() -> tuple[TopicSpec, ...]:
             {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS), **_ANY_TIME},
         ),
         TopicSpec(
+            "stillwatch.sightings",
+            "which account showed which link key: two weeks, from which the cohorts role rebuilds "
+            "its state; one partition, since a campaign needs all keys of an account",
+            {"cleanup.policy": "delete", "retention.ms": str(14 * _DAY_MS), **_ANY_TIME},
+            partitions=1,
+        ),
+        TopicSpec(
+            "stillwatch.cohorts",
+            "campaigns in force and their members, for ever: compacted as the verdicts are",
+            {
+                "cleanup.policy": "compact",
+                "max.compaction.lag.ms": str(_DAY_MS),
+                "delete.retention.ms": str(_DAY_MS),
+                "min.cleanable.dirty.ratio": "0.1",
+                "segment.ms": str(_DAY_MS // 4),
+                **_ANY_TIME,
+            },
+        ),
+        TopicSpec(
             "stillwatch.deadletters",
             "records that could not be read, with up to 64 kB of each, which may hold prompts: a "
             "month to correct the settings and play them again",

@@ -12,9 +12,14 @@ from pathlib import Path
 import msgspec
 
 from detector.alert_event import alert_event
+from detector.campaign_desk import CampaignDesk, CampaignOutputs
+from detector.campaign_ledger import CampaignLedger
+from detector.campaign_run import CampaignRun
 from detector.cli.event_time import EventTime
+from detector.features import schema_hash
 from detector.lake import Lake
 from detector.ledger import Ledger
+from detector.links.book import CohortSettings
 from detector.outputs import Outputs
 from detector.partition import PartitionSettings
 from detector.pipeline import Models, Pipeline
@@ -42,6 +47,7 @@ class RunResult:
     """
 
     ledger: Ledger = field(default_factory=Ledger)
+    campaigns: CampaignLedger = field(default_factory=CampaignLedger)
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -52,6 +58,12 @@ class RunResult:
         self.counts += out.counts
         room = SHOWN_DEAD_LETTERS - len(self.dead_letters)
         self.dead_letters += out.dead_letters[: max(room, 0)]
+
+    def pool(self, found: CampaignOutputs, out: Outputs) -> None:
+        """Puts what was found of campaigns beside a batch's outputs."""
+        self.campaigns.add(found.changes)
+        out.verdicts += [change for _, change in found.verdicts]
+        out.alerts += found.alerts
 
 
 def run_files(
@@ -85,6 +97,8 @@ def run_files(
         ),
         RatioCap(settings.bad_ratio_cap),
     )
+    desk = CampaignDesk(policy, models.version, schema_hash())
+    campaigns = CampaignRun(CohortSettings(), desk)
     with ExitStack() as stack:
         sinks: list[Sink] = [result.add]
         if lake is not None:
@@ -95,8 +109,12 @@ def run_files(
             sinks.append(_to_lines(stack, dead_letters, _dead_letter_lines))
         records = read_files(files, EventTime(settings.intake), progress=progress)
         for batch in batches(records):
-            _give(sinks, pipeline.process(batch))
-        _give(sinks, pipeline.finish())
+            out = pipeline.process(batch)
+            result.pool(campaigns.add(out.sightings), out)
+            _give(sinks, out)
+        out = pipeline.finish()
+        result.pool(campaigns.finish(), out)
+        _give(sinks, out)
     result.reasons += pipeline.cap.by_reason
     return result
 

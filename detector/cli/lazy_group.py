@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, str]] = {
     "calibrate": "calibrate:calibrate",
     "query": "query:query",
     "worker": "worker:worker",
+    "cohorts": "cohorts:cohorts",
     "api": "api:api",
     "lake": "lake:lake",
     "rekey": "rekey:rekey",

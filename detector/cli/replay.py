@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from detector.campaign_ledger import CampaignSummary
 from detector.cli.file_run import SHOWN_DEAD_LETTERS, RunResult, run_files
 from detector.cli.options import (
     AccountFromOption,
@@ -34,6 +35,7 @@ from detector.ledger import AccountSummary
 from detector.pipeline import Models, load_models
 from detector.policy import Policy, load_policy
 from detector.settings import load_settings
+from streams.envelope import rfc3339
 from streams.files import Progress as OnBytes
 from streams.files import expand_paths
 
@@ -47,7 +49,8 @@ def replay(
         typer.Argument(help="Files, folders or globs.", metavar="FILE", show_default=False),
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON line an account on stdout, nothing else.")
+        bool,
+        typer.Option("--json", help="One JSON line an account, then one a campaign, nothing else."),
     ] = False,
     top: Annotated[int, typer.Option(min=0, help="Accounts shown in the table; 0 shows all.")] = 40,
     parquet: Annotated[
@@ -116,6 +119,8 @@ def replay(
     if as_json:
         for summary in result.ledger.summaries():
             print(summary.json_line())
+        for campaign in result.campaigns.summaries():
+            print(campaign.json_line())
         return
     # A file or a pipe has no width: give the reasons room.
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_FILES)
@@ -176,9 +181,34 @@ def render(result: RunResult, models: Models, policy: Policy, console: Console, 
     console.print(table)
     if len(shown) < len(summaries):
         console.print(f"{len(summaries) - len(shown):,} more: --top 0 shows all", style="dim")
+    render_campaigns(result.campaigns.summaries(), console)
     render_totals(result, console)
     made_with = ", ".join(f"{k} {v}" for k, v in versions_of(models, policy).items())
     console.print(f"made with {made_with}", style="dim", highlight=False)
+
+
+def render_campaigns(found: Sequence[CampaignSummary], console: Console) -> None:
+    """Prints campaigns for people; nothing where there are none."""
+    if not found:
+        return
+    title = f"{len(found):,} campaign{'s' if len(found) != 1 else ''}"
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table.add_column("campaign", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for name in ("accounts", "of its core", "requests", "first alert"):
+        table.add_column(name, justify="right")
+    table.add_column("what they share", min_width=24)
+    for campaign in found:
+        table.add_row(
+            Text(campaign.campaign[:8]),
+            Text(campaign.verdict, LEVEL_STYLES[campaign.verdict]),
+            f"{len(campaign.members):,}",
+            f"{campaign.core:,}",
+            f"{campaign.requests:,}",
+            rfc3339(campaign.first_alert_at_s)[:16],
+            Text(", ".join(campaign.links)),
+        )
+    console.print(table)
 
 
 def _verdict(found: AccountSummary) -> Text:

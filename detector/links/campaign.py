@@ -15,7 +15,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         share: part of its requests that ran under the campaign's links, 0 to 1.
         requests: requests of the account when it was last seen.
-        verdict: "throttle" for the core, "watch" for the fringe.
+        verdict: "throttle" for the core, "watch" for the fringe, "allow" for who was cleared.
         since_s: event time at which it became a member.
     """
 
@@ -23,7 +23,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     share: float
     requests: int
-    verdict: Literal["watch", "throttle"]
+    verdict: Literal["allow", "watch", "throttle"]
     since_s: float
 
 
@@ -33,12 +33,13 @@ class LinkCount(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: name of the link kind (`detector.links.KINDS`) or "shard", "failover", "key_churn".
         keys: different link keys of that kind.
-        accounts: members that showed one of them.
+        accounts: members that showed one of them; `shown_by`: the first of them.
     """
 
     kind: str
     keys: int
     accounts: int
+    shown_by: tuple[str, ...] = ()
 
 
 class CampaignChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,7 @@ class CampaignChange(msgspec.Struct, frozen=True, kw_only=True):
         score: sum of the evidence, see `detector.links.evidence`; `parts` its parts by name.
         requests: requests under the campaign's links so far.
         item_coverage: different items over items asked, 0 to 1: 1 is a list cut without overlap.
+        exemplars: event ids of requests that first showed its links.
         organisation: set where all members are of one organisation.
     """
 
@@ -73,4 +75,5 @@ class CampaignChange(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[str, float]
     requests: int
     item_coverage: float | None
+    exemplars: tuple[str, ...] = ()
     organisation: str | None = None

@@ -25,9 +25,15 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         n_items: different items under this key so far, as far as the row remembers.
         keys: API keys that the account used so far, counted to 8; None where the log has none.
         foreign: requests whose replayed history the account never wrote itself.
+        failed: attempts that failed in a row just now: an account that is blocked has some.
+        event_id: of the request.
         first_s: event time of the account's first request.
         created_s: when the account was made; None where the log does not say.
         p_value: of the account's last scoring; None before the first.
+        text: mean extraction logit of its new user pieces; None where none was read.
+        system: the same of its last new system prompt.
+        pause: mean log of its pauses in seconds; `pause_spread`: their standard deviation.
+        until_s: of a person's word (`detector.links.cleared`): when it ends.
         level: verdict in force on the account itself, beside any of a campaign.
     """
 
@@ -44,7 +50,14 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     n_items: int
     keys: int | None
     foreign: int
+    failed: int
+    event_id: str
     first_s: float
     created_s: float | None
     p_value: float | None
     level: str
+    text: float | None = None
+    system: float | None = None
+    pause: float | None = None
+    pause_spread: float | None = None
+    until_s: float | None = None

@@ -57,6 +57,7 @@ def course(scene: Scene) -> Traits:
         share=(0.6, 1.0),
         window_s=scene.hours(2, 10),
         active=(0.2, 0.8),
+        waves=int(rng.integers(1, 4)) if rng.random() < 0.4 else 0,  # lessons begin on the hour
         timing="sitting",
         changes={"item_count": 10 * sheet, "end_users": 0},
         networks=scene.networks(int(rng.integers(1, 6))),
@@ -259,6 +260,7 @@ def one_customer(scene: Scene) -> Traits:
         cap=each,
         window_s=scene.hours(3, 20),
         active=(0.7, 0.7),
+        waves=1 if rng.random() < 0.5 else 0,
         timing=Job(jitter=float(rng.uniform(0.05, 0.6))),
         organisation=opaque("org_", rng, 6),
         networks=scene.networks(int(rng.integers(1, 4))),

@@ -28,8 +28,11 @@ OPENERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
-_RULES = ("sentence", "policy", "persona", "rubric")
-"""Sources of what an account adds to a prompt that it took over."""
+_SLOT = re.compile(r"\{\w+\}")
+_LETTERS = re.compile(r"[^\W\d_]")
+_FACTS = ("company", "product", "city", "name", "topic", "title", "keywords", "persona")
+_MARKS = (", ", ": ", "; ", " / ", " – ", " (", ". ", " + ")
+"""What an account's own line in a prompt is made of."""
 
 
 def reworded(frame: str, lang: str, rng: Generator) -> str:
@@ -70,30 +73,52 @@ def _changed(frame: str, lang: str, rng: Generator) -> str:
         gone = plain[int(rng.random() * len(plain))]
         sentences = [s for s in sentences if s != gone]
     if rng.random() < 0.5:
-        sentences.append(_literal(source("sentence", rng, lang, 0)))
+        sentences.append(_own_sentence(lang, rng))
     return reworded("\n".join(sentences), lang, rng) or frame
 
 
 def own_version(program: Program, rng: Generator) -> Program:
-    """The program as one customer has it: with a system prompt and rules of its own around it."""
+    """The program as one customer has it: a system prompt with rules of its own, and the frame in
+    its own words; what people type without any frame stays."""
     lang = program.lang
-    own = [f"{source('company', rng, lang, 0)}: {source('product', rng, lang, 0)}."]
-    own += [
-        source(_RULES[int(rng.random() * len(_RULES))], rng, lang, 0)
-        for _ in range(1 + int(rng.random() * 3))
-    ]
-    said = [_literal(text) for text in own]
-    system = program.system
-    if system is not None:
-        kept = [s for s in SENTENCE.split(system) if s.strip() and rng.random() < 0.7]
-        said[1:1] = kept
-        return msgspec.structs.replace(program, system="\n".join(said))
-    if program.wordings and rng.random() < 0.5:  # some have no system prompt: it goes before
-        head = "\n".join(said)
-        return msgspec.structs.replace(
-            program, user=tuple(f"{head}\n\n{frame}" for frame in program.wordings)
-        )
-    return msgspec.structs.replace(program, system="\n".join(said))
+    rules = [_own_sentence(lang, rng) for _ in range(2 + int(rng.random() * 3))]
+    if program.system is not None:
+        kept = [s for s in SENTENCE.split(program.system) if s.strip() and rng.random() < 0.7]
+        rules[1:1] = kept
+    framed = [_framed(frame, lang, rng) for frame in program.wordings]
+    talks = all(own == frame for own, frame in zip(framed, program.wordings, strict=True))
+    system = None if program.system is None and rng.random() < 0.5 else "\n".join(rules)
+    if talks and program.system is None:
+        system = None  # people who chat have no system prompt
+    turns = program.turns
+    if turns:
+        said = [_own_sentence(lang, rng), turns[0]]
+        turns = ("\n".join(said if rng.random() < 0.5 else reversed(said)), *turns[1:])
+    return msgspec.structs.replace(program, system=system, user=tuple(framed), turns=turns)
+
+
+def _framed(frame: str, lang: str, rng: Generator) -> str:
+    """A frame in somebody's own words: sentences in another order, own ones before or behind."""
+    if not _LETTERS.search(_SLOT.sub("", frame)):
+        return frame
+    place = int(rng.random() * 3)
+    parts = [reworded(frame, lang, rng) or frame]
+    if place in (0, 2):
+        parts.insert(0, _own_sentence(lang, rng))
+    if place in (1, 2):
+        parts.append(_own_sentence(lang, rng))
+    return "\n".join(parts)
+
+
+def _own_sentence(lang: str, rng: Generator) -> str:
+    """A line that nobody else has: who, for what, where, in an order of its own.
+
+    The grammar's whole sentences would not do: it has so few that strangers would share them.
+    """
+    chosen = rng.permutation(len(_FACTS))[: 4 + int(rng.random() * 3)]
+    facts = [source(_FACTS[at], rng, lang, 0) for at in chosen.tolist()]
+    marks = [_MARKS[int(rng.random() * len(_MARKS))] for _ in facts]
+    return _literal("".join(f + m for f, m in zip(facts, marks, strict=True)).strip(" ,:;/–("))
 
 
 def wrapped(program: Program, preamble: str) -> Program:

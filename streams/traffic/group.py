@@ -23,6 +23,11 @@ from streams.traffic.identity import Identity, draw_identity
 from streams.traffic.lists import ItemList
 from streams.traffic.timing import Job, Pace
 
+COPIED = 0.15
+"""This part of what accounts do on their own runs a program's prompt as it stands, as one copies it
+from a page; the others have put it into words of their own."""
+
+WAVE_S = 5.0
 IDENTITY, PLAN, ACTOR = 1, 2, 3
 """Seeds of a member's identity, of its plan and of its requests."""
 
@@ -52,6 +57,7 @@ class Traits:
             has more.
         share: least and most part of them that the programs make; the rest is of `side`.
         window_s: the group's; `active`: least and most part of it that an account is active.
+        waves: accounts begin at so many common moments, a few seconds apart at most; 0: any time.
         timing: a Job, a pace, or None: as the program has it.
         same_habits, same_names: one set of parameters, and one set of names in the prompts.
         own_frames: part of the accounts that put the prompt into words of their own.
@@ -71,6 +77,7 @@ class Traits:
     share: tuple[float, float] = (1.0, 1.0)
     window_s: tuple[float, float]
     active: tuple[float, float] = (1.0, 1.0)
+    waves: int = 0
     timing: Job | Pace | None = None
     same_habits: bool = True
     same_names: bool = True
@@ -171,7 +178,7 @@ class Group:
             done += requests
         if total > own and traits.side:
             side = traits.side[int(rng.random() * len(traits.side))]
-            if rng.random() < 0.5:
+            if rng.random() >= COPIED:
                 side = own_version(side, rng)
             pace = traits.side_pace
             strands.append(Strand(side, total - own, (start_s, traits.window_s[1]), pace))
@@ -236,12 +243,20 @@ def make_group(name: str, traits: Traits, seed: tuple[int, ...]) -> Group:
     count = -(-traits.members // traits.dialogue)
     start_s, end_s = traits.window_s
     free_s = (end_s - start_s) * (1 - min(1.0, sum(traits.active) / 2))
-    opens = start_s + rng.random(count) * free_s
+    place = rng.random(count)
+    if traits.waves:
+        place = np.floor(place * traits.waves) / traits.waves
+    opens = start_s + place * free_s + rng.random(count) * WAVE_S
     if traits.failover is not None:
         waiting = np.arange(count) >= count * (1 - traits.failover.share)
         woken = traits.failover.at_s + rng.random(count) * traits.failover.wake_s
         opens = np.where(waiting, woken, opens)
-    return Group(name, traits, seed, opens)
+    return Group(name, traits, seed, whole_ms(opens))
+
+
+def whole_ms(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Times cut to the milliseconds that records have: none is after the record made of it."""
+    return np.floor(times_s * 1000) / 1000
 
 
 def rotate_parameters(request: ApiRequest, rng: Generator) -> None:

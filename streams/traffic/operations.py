@@ -42,7 +42,8 @@ class Operation:
 
     Attributes:
         group: its accounts. program: what it harvests with. exchanges: about how many are ordered.
-        links: kinds of link that were planted on purpose, as `detector.links` names them.
+        links: kinds of link that were planted on purpose, as the families of link
+            keys are called, and `shard`, `key_churn`, `failover`.
         share: part of its requests that are harvest.
     """
 
@@ -104,6 +105,7 @@ def draw_operation(
         share=(share, share),
         window_s=_shift(start_s, span_s, rng),
         active=(_active(rng),) * 2,
+        waves=int(rng.integers(3, 40)) if rng.random() < 0.4 else 0,
         timing=Job(jitter=float(rng.uniform(0.02, 0.3))),
         changes={"domains": ALL_DOMAINS},
         provider=provider,
@@ -119,8 +121,6 @@ def draw_operation(
         wake_s = float(rng.uniform(0.2, 2.0)) * 3600
         traits = replace(traits, failover=Failover(float(rng.uniform(0.08, 0.2)), at_s, wake_s))
         links.add("failover")
-    if program.system:
-        links.add("system")
     if program.tools:
         links.add("tools")
     traits = _evading(traits, evasion, rng, links)
@@ -186,6 +186,7 @@ def _evading(traits: Traits, evasion: Evasion, rng: Generator, links: set[str]) 
                 traits,
                 timing=Job(jitter=float(rng.uniform(1.01, 1.5)), common=False),
                 active=(low, min(1.0, 3 * low)),
+                waves=0,
                 requests=(traits.requests[0], 0.4),
                 cap=2 * traits.cap,
             )

@@ -12,13 +12,10 @@ from streams.traffic.actor import Actor, Strand
 from streams.traffic.bank import Program
 from streams.traffic.day import KIND_WEIGHTS, ordinary_chat
 from streams.traffic.frames import own_version
+from streams.traffic.group import COPIED, whole_ms
 from streams.traffic.identity import draw_identity
 from streams.traffic.personas import WIDE_KINDS
 from streams.traffic.timing import DAY_S
-
-COPIED = 0.15
-"""This part of the accounts runs a program's prompt as it stands, as one copies it from a page;
-the others have put it into words of their own."""
 
 MEDIAN_REQUESTS, SIGMA_REQUESTS, MOST_REQUESTS = 14.0, 0.9, 200
 MIXED = 0.2
@@ -62,6 +59,8 @@ class Population:
         strands = [Strand(program, requests - chat, window_s)]
         if chat:
             side = self.chats[int(rng.random() * len(self.chats))]
+            if rng.random() >= COPIED:
+                side = own_version(side, rng)
             strands.append(Strand(side, chat, window_s))
         return Actor((who,), tuple(strands), (*self.seed, 2, number))
 
@@ -82,5 +81,5 @@ def make_population(
     weight = np.array([KIND_WEIGHTS.get(kind, 1.0) / kinds.count(kind) for kind in kinds])
     return Population(
         name, benign, np.cumsum(weight / weight.sum()), tuple(ordinary_chat(benign)), seed,
-        start_s + rng.random(accounts) * span_s * 0.85, start_s + span_s,
+        whole_ms(start_s + rng.random(accounts) * span_s * 0.85), start_s + span_s,
     )  # fmt: skip

@@ -184,4 +184,4 @@ def job(
         steps = pause_s * rng.lognormal(-(how.jitter**2) / 2, how.jitter, count)
     else:
         steps = pause_s * (1 + how.jitter * (rng.random(count) - 0.5))
-    return np.asarray(start_s + np.cumsum(steps) - steps[0] * float(rng.random()))
+    return np.asarray(start_s + np.cumsum(steps) - steps[0])

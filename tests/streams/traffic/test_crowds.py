@@ -211,6 +211,17 @@ def test_what_crowds_share_is_what_such_crowds_share() -> None:
         assert len({r.organisation for r in requests_of(crowd(kind))}) == 1
 
 
+def test_strangers_do_not_share_wordings() -> None:
+    """Of 400 strangers no frame's beginning or end is in more than one in twenty, though they run
+    the same few hundred programs: else unrelated customers would look like a campaign."""
+    heads: dict[str, set[str | None]] = {}
+    for request in requests_of(strangers(400, seed=4)):
+        text = (request.messages or [])[0].text
+        for part in (request.system or text, text[:60], text[-60:]):
+            heads.setdefault(part, set()).add(request.account)
+    assert max(len(who) for who in heads.values()) <= 20
+
+
 def test_headers_ids_and_plans_do_not_give_campaigns_away() -> None:
     """A forest on everything but text, time and answers, trained on some campaigns and crowds,
     cannot tell the accounts of others apart."""
