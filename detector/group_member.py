@@ -164,6 +164,7 @@ class GroupMember(Generic[_S]):
 
     def open_consumer(self, group_id: str, topic: str) -> None:
         """Joins the group as a reader of the topic. Raises LogError."""
+        self.producer.settle(group_id, TopicPartition(topic, 0))
         name = self._settings.member_id
         self.consumer = self.keep(
             self._log.consumer(group_id, [topic], member_id=name, listener=self._role)

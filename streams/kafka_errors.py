@@ -48,6 +48,9 @@ _SILENT = (
     errors.KafkaConnectionError,
     errors.NodeNotReadyError,
     errors.BrokerNotAvailableError,
+    # What came of requests on a connection that still stands, as to a broker that is frozen.
+    errors.RequestTimedOutError,
+    errors.NetworkExceptionError,
 )
 
 
@@ -94,13 +97,20 @@ def log_error(
             "`stillwatch topics acls` prints what each role needs",
             topic=topic,
         )
-    if isinstance(error, _SILENT):
+    if _is_silent(error):
         return Unreachable(
             f"{doing}: Kafka at {bootstrap} does not answer ({why}); start the broker, or correct "
             "the setting kafka.bootstrap (STILLWATCH_KAFKA=host:port)",
             topic=topic,
         )
     return LogError(f"{doing}: {type(error).__name__}: {why}", topic=topic)
+
+
+def _is_silent(error: Exception) -> bool:
+    """Whether nobody answered. A producer wraps what ended a transaction in words."""
+    if type(error) is errors.KafkaError:
+        return any(kind.__name__ in str(error) for kind in _SILENT)
+    return isinstance(error, _SILENT)
 
 
 @contextmanager

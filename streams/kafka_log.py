@@ -17,6 +17,8 @@ from streams.kafka_reader import KafkaReader
 from streams.kafka_settings import KafkaSettings
 from streams.log import RebalanceListener, TopicPartition, UnknownTopic
 
+_REQUEST_LIMIT_S = 30.0
+
 
 class KafkaLog:
     """Makes clients of one cluster; implements `streams.log.Log`.
@@ -113,7 +115,12 @@ class KafkaLog:
 
     def _connected(self) -> KafkaAdminClient:
         if self._admin is None:
-            self._admin = KafkaAdminClient(**self._client_options("stillwatch-admin"))
+            limit_s = min(_REQUEST_LIMIT_S, self.settings.session_timeout_s)
+            self._admin = KafkaAdminClient(
+                **self._client_options("stillwatch-admin"),
+                # A broker that is frozen, or gone without a word, must not outlast the session.
+                request_timeout_ms=int(limit_s * 1000.0),
+            )
         return self._admin
 
     def _client_options(self, client_id: str) -> dict[str, Any]:

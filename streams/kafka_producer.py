@@ -172,6 +172,28 @@ class KafkaLogProducer:
             self._abort(LogError(f"{doing} was interrupted"), doing)
             raise
 
+    def settle(self, group_id: str, partition: TopicPartition) -> None:
+        # A broker (4.4.0) that was killed in a transaction and started again has called its abort
+        # complete without a marker in the group's offsets. They then never come to rest, and the
+        # id's next commit would make them count, though their outputs were aborted. Offsets that
+        # are aborted now bring the marker.
+        if self._transactional_id is None:
+            raise LogError("settle needs a producer with a transactional id")
+        doing = f"settling {self._transactional_id!r}"
+        at = KafkaPartition(partition.topic, partition.partition)
+        nobody = ConsumerGroupMetadata(group_id, -1, "", None)
+        with kafka_errors(doing, self._bootstrap):
+            self._renew()
+            self._client.begin_transaction()
+            manager = self._client._transaction_manager
+            try:
+                never = {at: OffsetAndMetadata(0, "", -1)}
+                self._end(manager.send_offsets_to_transaction(never, nobody), self._client, doing)
+                self._end(manager.begin_abort(), self._client, doing)
+            except (KafkaError, LogError):
+                self._stale = True
+                raise
+
     def close(self) -> None:
         if self._stale:
             _discard(self._client)

@@ -236,6 +236,13 @@ class LogProducer(Protocol):
         LogError on a producer without a transactional id.
         """
 
+    def settle(self, group_id: str, partition: TopicPartition) -> None:
+        """Clears what a producer of this id left open in the group's offsets, once before its first
+        transaction; `partition` is one that the group reads. Changes no offset.
+
+        LogError on a producer without a transactional id.
+        """
+
     def close(self) -> None:
         """Releases the connection. Nothing is pending between calls."""
 

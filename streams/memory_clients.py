@@ -172,5 +172,9 @@ class MemoryProducer:
             if group is not None:
                 self._store.commit(offsets, group)
 
+    def settle(self, group_id: str, partition: TopicPartition) -> None:
+        if self._transactional_id is None:
+            raise LogError("settle needs a producer with a transactional id")
+
     def close(self) -> None:
         """Nothing to release."""

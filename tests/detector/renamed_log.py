@@ -116,6 +116,9 @@ class RenamedProducer:
         under = {self._names.down(at): n for at, n in offsets.items()}
         self._inner.send_transaction(self._down(outputs), under, group)
 
+    def settle(self, group_id: str, partition: TopicPartition) -> None:
+        self._inner.settle(self._names.prefix + group_id, self._names.down(partition))
+
     def close(self) -> None:
         self._inner.close()
 

@@ -135,6 +135,9 @@ class FaultyProducer:
                 raise error
         self._inner.send_transaction(outputs, offsets, group)
 
+    def settle(self, group_id: str, partition: TopicPartition) -> None:
+        self._inner.settle(group_id, partition)
+
     def close(self) -> None:
         self._inner.close()
 

@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaError, NetworkExceptionError, RequestTimedOutError
 from kafka.partitioner.default import DefaultPartitioner
 from kafka.structs import TopicPartition as KafkaPartition
 
+from streams.kafka_errors import log_error
 from streams.kafka_log import KafkaLog, log_from
 from streams.kafka_settings import KafkaSettings
 from streams.log import (
@@ -28,6 +30,7 @@ from streams.log import (
     RecordRefused,
     TopicPartition,
     UnknownTopic,
+    Unreachable,
 )
 from streams.partitioner import partition_for
 from tests.services.kafka import KafkaBroker
@@ -410,3 +413,21 @@ def test_a_broker_that_is_not_there_is_a_sentence_that_says_what_to_do(
         KafkaLog(KafkaSettings(bootstrap="broker:x")).partitions_for("t")
     assert logging.getLogger("kafka").handlers
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RequestTimedOutError("Request timed out after 29999 ms"),
+        NetworkExceptionError("disconnected"),
+        KafkaError(
+            "Could not execute transactional request for unknown reasons: [Error 7] "
+            "RequestTimedOutError: Request timed out after 5999 ms"
+        ),
+    ],
+)
+def test_requests_that_a_frozen_broker_leaves_unanswered_are_an_outage(error: KafkaError) -> None:
+    """The connection stands and nothing comes: waited for, as a broker that is gone."""
+    told = log_error(error, "writing", "kafka:1")
+    assert isinstance(told, Unreachable)
+    assert "Kafka at kafka:1 does not answer" in str(told)
