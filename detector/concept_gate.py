@@ -18,7 +18,7 @@ from streams.jit import njit
 
 FILTER_BITS = 1 << 17
 _KEYS = 1 << 15
-_ONE = np.uint32(1)
+_ONE = np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class GateTable:
     Attributes:
         filter: uint8, shape (FILTER_BITS / 8,): a bit for the low bits of each hash.
         keys: uint64, shape (2^k,): hashes, 0 where empty; open addressing.
-        masks: uint32, shape (2^k,): the concepts of each.
+        masks: uint64, shape (2^k,): the concepts of each.
     """
 
     filter: NDArray[np.uint8]
     keys: NDArray[np.uint64]
-    masks: NDArray[np.uint32]
+    masks: NDArray[np.uint64]
 
 
 def build_gate(grams: Mapping[int, int]) -> GateTable:
@@ -42,11 +42,11 @@ def build_gate(grams: Mapping[int, int]) -> GateTable:
     while size < 2 * len(grams):
         size *= 2
     table = GateTable(
-        np.zeros(FILTER_BITS // 8, np.uint8), np.zeros(size, np.uint64), np.zeros(size, np.uint32)
+        np.zeros(FILTER_BITS // 8, np.uint8), np.zeros(size, np.uint64), np.zeros(size, np.uint64)
     )
     order = sorted(grams)
     _fill(
-        np.array(order, np.uint64), np.array([grams[g] for g in order], np.uint32), table.filter,
+        np.array(order, np.uint64), np.array([grams[g] for g in order], np.uint64), table.filter,
         table.keys, table.masks,
     )  # fmt: skip
     return table
@@ -54,8 +54,8 @@ def build_gate(grams: Mapping[int, int]) -> GateTable:
 
 @njit(cache=True)
 def _fill(
-    grams: NDArray[np.uint64], values: NDArray[np.uint32], bits: NDArray[np.uint8],
-    keys: NDArray[np.uint64], masks: NDArray[np.uint32],
+    grams: NDArray[np.uint64], values: NDArray[np.uint64], bits: NDArray[np.uint8],
+    keys: NDArray[np.uint64], masks: NDArray[np.uint64],
 ) -> None:  # fmt: skip
     last = np.uint64(keys.shape[0] - 1)
     for i in range(grams.shape[0]):
@@ -70,11 +70,11 @@ def _fill(
 @njit(cache=True)
 def gate_mask(
     grams: NDArray[np.uint64], m: int, bits: NDArray[np.uint8], keys: NDArray[np.uint64],
-    masks: NDArray[np.uint32],
-) -> np.uint32:  # fmt: skip
+    masks: NDArray[np.uint64],
+) -> np.uint64:  # fmt: skip
     """Concepts that m n-gram hashes speak for, as bits."""
     last = np.uint64(keys.shape[0] - 1)
-    found = np.uint32(0)
+    found = np.uint64(0)
     for j in range(m):
         g = grams[j]
         low = g & np.uint64(FILTER_BITS - 1)
@@ -90,11 +90,11 @@ def gate_mask(
 
 
 @njit(cache=True, inline="always")
-def gate_score(mask: np.uint32, pairs: NDArray[np.float32]) -> np.float32:
+def gate_score(mask: np.uint64, pairs: NDArray[np.float32]) -> np.float32:
     """Sum over the mask's concepts and pairs of them; `pairs` has single concepts on its diagonal.
 
     Args:
-        pairs: float32, shape (32, 32), upper triangle.
+        pairs: float32, shape (len(CONCEPTS), len(CONCEPTS)), upper triangle.
     """
     total = np.float32(0.0)
     above = mask
@@ -115,12 +115,12 @@ def gate_score(mask: np.uint32, pairs: NDArray[np.float32]) -> np.float32:
 @njit(cache=True)
 def gate_masks(
     text: NDArray[np.uint8], pieces: NDArray[np.void], bits: NDArray[np.uint8],
-    keys: NDArray[np.uint64], masks: NDArray[np.uint32],
-) -> NDArray[np.uint32]:  # fmt: skip
+    keys: NDArray[np.uint64], masks: NDArray[np.uint64],
+) -> NDArray[np.uint64]:  # fmt: skip
     """`gate_mask` of whole pieces, shape (p,), for training."""
     tokens, stems = np.empty(MAX_TOKENS, np.uint64), np.empty(MAX_TOKENS, np.uint64)
     pairs, grams = np.empty(MAX_TOKENS, np.uint64), np.empty(5 * MAX_TOKENS + 8, np.uint64)
-    out = np.zeros(pieces.shape[0], np.uint32)
+    out = np.zeros(pieces.shape[0], np.uint64)
     for p in range(pieces.shape[0]):
         n = read_tokens(text, pieces[p].start, pieces[p].stop, tokens, stems)
         out[p] = gate_mask(grams, ngrams(tokens, stems, n, pairs, grams), bits, keys, masks)

@@ -1,10 +1,9 @@
 """Concepts: which ideas a piece's sentences bring together, in any of the languages of the lexicon.
 
-A word of the lexicon stands for one of twenty-seven concepts (the model's own reasoning, hidden,
-in full, print, not, a bug, a setting …). What a sentence joins outside quotation marks, what is
-only quoted and what stands elsewhere in the piece are features of the elicitation head: "print"
-beside "your reasoning" counts, "do not" before it, or quotation marks around it, count against it,
-and they do so in every language alike.
+A word of the lexicon stands for some of three dozen concepts (the model's own reasoning, hidden,
+in full, print, not, a bug, a setting …). What is said is kept apart from what is denied ("do not
+print your reasoning") and what is quoted: each has features of its own in the elicitation head,
+and they are the same in every language.
 """
 
 # numba compiles these: flat loops, scalar comparisons, no helper objects.
@@ -12,169 +11,95 @@ and they do so in every language alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.plain_text import ASK, CLOSE, LESS_THAN, MAX_PLAIN, OPEN, SPACE, plain, plain_piece
+from detector.lexicon import concepts_at
+from detector.plain_text import (
+    ASK,
+    CLOSE,
+    COLON,
+    COMMA,
+    LESS_THAN,
+    LINE,
+    MAX_PLAIN,
+    OPEN,
+    SPACE,
+    plain_piece,
+)  # fmt: skip
 from detector.tokens import lone_char_bytes
 from streams.jit import njit
 
 CONCEPTS: tuple[str, ...] = (
     "own", "think", "inner", "hidden", "full", "output", "neg", "artefact", "document", "speech",
     "setting", "client", "question", "step", "school", "train", "continue", "session", "before",
-    "my", "prompt", "power", "refuse", "given", "model", "brief", "other", "tag",
+    "my", "prompt", "power", "refuse", "given", "model", "brief", "other", "tag", "handle",
+    "digest", "judge", "evidence", "went", "keep", "aside", "want", "real", "omit", "but",
 )  # fmt: skip
 """Names in the lexicon; their order is the order of the bits."""
 
-N_CONCEPTS = len(CONCEPTS) + 4
-_BEGIN, _ASKS, _WITHHOLD, _UNTHOUGHT = (len(CONCEPTS) + k for k in range(4))
-"""Four more that need no word of their own: a sentence begins; it ends in a question mark; "do not
-print"; "no reasoning"."""
+N_CONCEPTS = len(CONCEPTS) + 2
+_BEGIN, _ASKS = len(CONCEPTS), len(CONCEPTS) + 1
+"""Two more that need no word of their own: a sentence begins; it ends in a question mark."""
 
 _ONE = np.uint64(1)
-_NEG = _ONE << np.uint64(CONCEPTS.index("neg"))
-_OUTPUT = _ONE << np.uint64(CONCEPTS.index("output"))
-_THOUGHT = _ONE << np.uint64(CONCEPTS.index("think")) | _ONE << np.uint64(CONCEPTS.index("inner"))
-_WITHHOLD_BIT = _ONE << np.uint64(_WITHHOLD)
-_UNTHOUGHT_BIT = _ONE << np.uint64(_UNTHOUGHT)
+_NONE = np.uint64(0)
+
+
+def _bits(*names: str) -> np.uint64:
+    return np.uint64(sum(1 << CONCEPTS.index(name) for name in names))
+
+
+_NEG, _FULL, _OMIT, _BUT = _bits("neg"), _bits("full"), _bits("omit"), _bits("but")
+_BARE = _bits("full", "hidden")
+_KEEP, _ASIDE, _REFUSE = _bits("keep"), _bits("aside"), _bits("refuse")
+_LESS = _bits("omit", "digest")
+_TELLS = _bits("handle", "speech")
+_AIM, _OUTPUT = _bits("own", "went"), _bits("output")
+_FRAME = _bits("handle", "speech", "document", "other")
+_ABOUT = _bits("setting", "client") | _ONE << np.uint64(_ASKS)
+_THOUGHT = _bits("think", "inner")
+_OWN = _bits("own")
+_BEGIN_BIT, _ASKS_BIT = _ONE << np.uint64(_BEGIN), _ONE << np.uint64(_ASKS)
 
 NEAR = 5
 """Words between two concepts that stand near each other."""
 
+REACH = 3
+"""Words between a negation and the "leaving out" that it turns into "in full"."""
+
+PAIR_ROWS = 4
+"""Rows of working space: pairs said near each other, in a sentence, denied; near in a clause."""
+
 _C = N_CONCEPTS
-_QUOTED, _SENTENCE, _NEAR, _PIECE, _CROSS, N_CONCEPT_FEATURES = (
-    _C, 2 * _C, 2 * _C + _C * _C, 2 * _C + 2 * _C * _C, 2 * _C + 3 * _C * _C, 2 * _C + 4 * _C * _C,
-)  # fmt: skip
-"""Features: a concept in the piece, quoted; a pair in a sentence, near and in order, in the piece,
-one of them quoted."""
+_QUOTED, _DENIED, _PAIRS = _C, 2 * _C, 3 * _C
+_NEAR, _SENTENCE, _DENIED_PAIR, _PIECE, _CROSS, _WHERE = (_PAIRS + k * _C * _C for k in range(6))
+N_CONCEPT_FEATURES = _WHERE + 128
+"""Features: a concept said, quoted, denied; a pair near and in order, in a sentence, in a denied
+clause, anywhere in the piece, one of them quoted; and where thoughts and wishes stand, as seven
+bits (`_where`)."""
 
-_ROOT = np.int32(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Lexicon:
-    """Words as a trie over bytes.
-
-    Attributes:
-        keys: int64, shape (2^k,): node << 8 | byte, or -1; open addressing.
-        child: int32, shape (2^k,): the node that an edge leads to.
-        whole: uint32, shape (nodes,): concepts of a word that ends here.
-        begun: uint32, shape (nodes,): concepts of any word that begins so.
-    """
-
-    keys: NDArray[np.int64]
-    child: NDArray[np.int32]
-    whole: NDArray[np.uint32]
-    begun: NDArray[np.uint32]
+_SLOT = np.zeros(64, np.int64)
+"""Index of a word's only bit, by its product with a de Bruijn sequence."""
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+for _k in range(64):
+    _SLOT[((0x03F79D71B4CB0A89 << _k) & (2**64 - 1)) >> 58] = _k
 
 
 @njit(cache=True, inline="always")
-def _slot(keys: NDArray[np.int64], key: int) -> int:
-    """Where an edge is, or where it would go."""
-    mask = np.uint64(keys.shape[0] - 1)
-    at = (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40) & mask
-    while keys[at] != key and keys[at] >= 0:
-        at = (at + np.uint64(1)) & mask
-    return int(at)
-
-
-def build_lexicon(words: Sequence[str], masks: Sequence[int]) -> Lexicon:
-    """The trie of words; "*" at a word's end stands for any ending. Same words, same arrays."""
-    blob = [w.removesuffix("*").encode("utf-8") for w in words]
-    ends = np.cumsum([len(b) for b in blob]) if blob else np.zeros(0, np.int64)
-    size = 1024
-    while size < 2 * (int(ends[-1]) if len(ends) else 0):
-        size *= 2
-    keys, child = np.full(size, -1, np.int64), np.zeros(size, np.int32)
-    whole, begun = np.zeros(size, np.uint32), np.zeros(size, np.uint32)
-    open_ended = np.array([w.endswith("*") for w in words], np.bool_)
-    buffer = np.frombuffer(b"".join(blob), np.uint8)
-    nodes = _insert(
-        buffer, ends.astype(np.int64), open_ended, np.array(masks, np.uint32), keys, child, whole,
-        begun,
-    )  # fmt: skip
-    while size > 1024 and 2 * nodes <= size // 2:  # words share beginnings: pack the edges again
-        size //= 2
-    packed, to = np.full(size, -1, np.int64), np.zeros(size, np.int32)
-    _pack(keys, child, packed, to)
-    return Lexicon(packed, to, whole[:nodes].copy(), begun[:nodes].copy())
-
-
-@njit(cache=True)
-def _pack(
-    keys: NDArray[np.int64], child: NDArray[np.int32], packed: NDArray[np.int64],
-    to: NDArray[np.int32],
-) -> None:  # fmt: skip
-    for i in range(keys.shape[0]):
-        if keys[i] >= 0:
-            at = _slot(packed, keys[i])
-            packed[at], to[at] = keys[i], child[i]
-
-
-@njit(cache=True)
-def _insert(
-    buffer: NDArray[np.uint8],
-    ends: NDArray[np.int64],
-    open_ended: NDArray[np.bool_],
-    masks: NDArray[np.uint32],
-    keys: NDArray[np.int64],
-    child: NDArray[np.int32],
-    whole: NDArray[np.uint32],
-    begun: NDArray[np.uint32],
-) -> int:
-    nodes = 1
-    word = np.empty(MAX_PLAIN, np.uint8)
-    start = 0
-    for w in range(ends.shape[0]):
-        n = plain(buffer, start, ends[w], word, 0)
-        start = ends[w]
-        while n > 0 and word[n - 1] <= SPACE:
-            n -= 1
-        if n == 0:
-            continue
-        node = _ROOT
-        for i in range(n):
-            at = _slot(keys, (int(node) << 8) | int(word[i]))
-            if keys[at] < 0:
-                keys[at] = (int(node) << 8) | int(word[i])
-                child[at] = nodes
-                nodes += 1
-            node = child[at]
-        lone = n >= 3 and lone_char_bytes(word[n - 3], word[n - 2]) == 3
-        if open_ended[w] or lone:
-            begun[node] |= masks[w]
-        else:
-            whole[node] |= masks[w]
-    return nodes
+def _lowest(bits: np.uint64) -> int:
+    """Index of the lowest bit that is set."""
+    low = bits & (~bits + _ONE)
+    return int(_SLOT[(low * _DE_BRUIJN) >> np.uint64(58)])
 
 
 @njit(cache=True, inline="always")
-def _concepts_at(
-    plain_text: NDArray[np.uint8],
-    i: int,
-    n: int,
-    keys: NDArray[np.int64],
-    child: NDArray[np.int32],
-    whole: NDArray[np.uint32],
-    begun: NDArray[np.uint32],
-) -> np.uint32:
-    """Concepts of all words of the lexicon that stand at a word's start."""
-    found = np.uint32(0)
-    node = _ROOT
-    while i < n:
-        key = (int(node) << 8) | int(plain_text[i])
-        at = _slot(keys, key)
-        if keys[at] != key:
-            break
-        node = child[at]
-        found |= begun[node]
-        i += 1
-        if whole[node] != 0 and (i >= n or plain_text[i] <= SPACE or plain_text[i] >= 0xE3):
-            found |= whole[node]
-    return found
+def _join(pairs: NDArray[np.uint64], found: np.uint64) -> None:
+    """Marks every pair of the concepts found."""
+    rest = found
+    while rest:
+        pairs[_lowest(rest)] |= found
+        rest &= rest - _ONE
 
 
 @njit(cache=True)
@@ -184,8 +109,8 @@ def concept_features(
     stop: int,
     keys: NDArray[np.int64],
     child: NDArray[np.int32],
-    whole: NDArray[np.uint32],
-    begun: NDArray[np.uint32],
+    whole: NDArray[np.uint64],
+    begun: NDArray[np.uint64],
     room: NDArray[np.uint8],
     pairs: NDArray[np.uint64],
     out: NDArray[np.int32],
@@ -194,66 +119,112 @@ def concept_features(
 
     Args:
         room: uint8, shape (MAX_PLAIN,): working space.
-        pairs: uint64, shape (2, N_CONCEPTS): working space.
-        out: int32, shape (N_CONCEPT_FEATURES,): receives their indices in rising order of kind.
+        pairs: uint64, shape (PAIR_ROWS, N_CONCEPTS): working space.
+        out: int32, shape (N_CONCEPT_FEATURES,): receives their indices.
 
     Returns:
         How many were written.
     """
     n = plain_piece(text, start, stop, room)
-    pairs[:] = np.uint64(0)
-    near, joint = pairs[0], pairs[1]
-    one = _ONE
-    every = quoted_any = sentence = np.uint64(0)
+    pairs[:] = _NONE
+    near, joint, denied_pairs, clause_near = pairs
+    said = quoted_any = denied_any = sentence = clause = _NONE
     recent = np.zeros(NEAR, np.uint64)
-    at_word = 0
-    quoted = False
-    recent[0] = one << np.uint64(_BEGIN)
+    at_word = words = clause_words = 0  # of all, of the sentence, of the clause
+    neg_word = -REACH - 1  # of the clause's last negation
+    denied = kept = refused = quoted = False
+    cited = 0  # behind "translate:" or "she asked:" a line is quoted; 1 until it has words
+    recent[0] = _BEGIN_BIT
     i = 0
     while i <= n:
         c = room[i] if i < n else np.uint8(1)
-        if c == OPEN or c == CLOSE:
-            quoted = c == OPEN
-            i += 1
-            continue
-        if c < OPEN:
-            if c == ASK and sentence != 0:
-                sentence |= one << np.uint64(_ASKS)
-            every |= sentence
-            for a in range(_C):
-                if sentence >> np.uint64(a) & one:
-                    joint[a] |= sentence
-            sentence = np.uint64(0)
-            recent[:] = np.uint64(0)
-            recent[at_word] = one << np.uint64(_BEGIN)
-            i += 1
-            continue
         if c == SPACE:
             i += 1
             continue
         lone = lone_char_bytes(c, room[i + 1]) if c >= 0xE0 and i + 1 < n else 0
-        found = np.uint64(_concepts_at(room, i, n, keys, child, whole, begun))
-        if quoted:
+        found = concepts_at(room, i, n, keys, child, whole, begun) if c > SPACE else _NONE
+        ends = c < OPEN
+        if ends or c == COMMA or (found & _BUT and not quoted and cited == 0):
+            if clause:
+                if denied or refused:
+                    denied_any |= clause
+                    _join(denied_pairs, clause)
+                else:
+                    sentence |= clause
+                    rest = clause | _BEGIN_BIT
+                    while rest:
+                        a = _lowest(rest)
+                        near[a] |= clause_near[a]
+                        rest &= rest - _ONE
+                clause_near[:] = _NONE
+                clause = _NONE
+            denied = kept = False
+            clause_words = 0
+            neg_word = at_word - REACH - 1
+            recent[:] = _NONE
+        if ends:
+            if sentence:
+                if c == ASK:
+                    sentence |= _ASKS_BIT
+                said |= sentence
+                _join(joint, sentence)
+            sentence = _NONE
+            refused = False
+            words = 0
+            recent[at_word % NEAR] = _BEGIN_BIT
+            if c == LINE and cited == 2:
+                cited = 0
+            i += 1
+            continue
+        if c <= SPACE:
+            if c == OPEN or c == CLOSE:
+                quoted = c == OPEN
+            elif c == COLON and cited == 0 and not quoted:
+                before = sentence | clause
+                cited = 1 if before & _TELLS and not before & _THOUGHT else 0
+            i += 1
+            continue
+        if cited > 0:
+            cited = 2
+        if quoted or cited > 0:
             quoted_any |= found
         else:
-            if found != 0:
-                last = recent[at_word] | recent[(at_word + NEAR - 1) % NEAR]
-                if found & _OUTPUT and last & _NEG:
-                    found = found & ~_OUTPUT | _WITHHOLD_BIT
-                if found & _THOUGHT and last & _NEG:
-                    found |= _UNTHOUGHT_BIT
-                if found & _NEG and lone > 0 and last & _OUTPUT:  # 書かないで, 적지 말고
-                    found |= _WITHHOLD_BIT
-                before = np.uint64(0)
+            if found & _NEG and found & _BARE:  # "without omission", "not shown"
+                found &= ~_NEG
+            last = recent[at_word % NEAR] | recent[(at_word + NEAR - 1) % NEAR]
+            if found & _LESS:
+                if at_word - neg_word <= REACH:  # "do not shorten"
+                    found = found & ~_NEG | _FULL
+                    neg_word = -REACH - 1
+                    denied = False
+                elif found & _OMIT and clause_words < 3:  # "leave out"
+                    denied = True
+                else:
+                    found &= ~_NEG
+            elif found & _NEG:
+                if lone > 0 and recent[at_word % NEAR] & _LESS:  # 省略しないで
+                    found = found & ~_NEG | _FULL
+                elif not clause & _THOUGHT or not last & _OWN:  # not "thoughts you do not show"
+                    neg_word = at_word
+                    denied = True
+            if clause_words < 3:
+                kept = kept or bool(found & _KEEP)
+                refused = refused or (words < 3 and bool(found & _REFUSE))
+            if kept and found & _ASIDE:  # "keep it to yourself"
+                denied = True
+            if found:
+                before = _NONE
                 for k in range(NEAR):
                     before |= recent[k]
-                for a in range(_C):
-                    if before >> np.uint64(a) & one:
-                        near[a] |= found
-                sentence |= found
-            if lone == 0 or found != 0:  # characters without a meaning of their own take no room
-                at_word = (at_word + 1) % NEAR
-                recent[at_word] = found
+                while before:
+                    clause_near[_lowest(before)] |= found
+                    before &= before - _ONE
+                clause |= found
+            if lone == 0 or found:  # characters without a meaning of their own take no room
+                at_word += 1
+                words += 1
+                clause_words += 1
+                recent[at_word % NEAR] = found
         if lone > 0:
             i += lone
         else:
@@ -262,31 +233,51 @@ def concept_features(
                 if room[i] >= 0xE0 and i + 1 < n and lone_char_bytes(room[i], room[i + 1]) > 0:
                     break
                 i += 1
-    m = 0
+    out[0] = _WHERE + _where(said, quoted_any, denied_any)
+    m = _singles(said, 0, out, 1)
+    m = _singles(quoted_any, _QUOTED, out, m)
+    m = _singles(denied_any, _DENIED, out, m)
     for a in range(_C):
-        has = every >> np.uint64(a) & one
-        if has:
-            out[m] = a
-            m += 1
-        if quoted_any >> np.uint64(a) & one:
-            out[m] = _QUOTED + a
-            m += 1
-        if not has and near[a] == 0:
-            continue
-        for b in range(_C):
-            bit = np.uint64(b)
-            if b > a and joint[a] >> bit & one:
-                out[m] = _SENTENCE + a * _C + b
-                m += 1
-            if near[a] >> bit & one:
-                out[m] = _NEAR + a * _C + b
-                m += 1
-            if has and b > a and every >> bit & one:
-                out[m] = _PIECE + a * _C + b
-                m += 1
-            if has and quoted_any >> bit & one:
-                out[m] = _CROSS + a * _C + b
-                m += 1
+        if near[a]:
+            m = _singles(near[a], _NEAR + a * _C, out, m)
+        above = ~((_ONE << np.uint64(a + 1)) - _ONE)
+        m = _singles(joint[a] & above, _SENTENCE + a * _C, out, m)
+        m = _singles(denied_pairs[a] & above, _DENIED_PAIR + a * _C, out, m)
+        if said >> np.uint64(a) & _ONE:
+            m = _singles(said & above, _PIECE + a * _C, out, m)
+            m = _singles(quoted_any, _CROSS + a * _C, out, m)
+    return m
+
+
+@njit(cache=True, inline="always")
+def _where(said: np.uint64, quoted: np.uint64, denied: np.uint64) -> int:
+    """Whether thoughts are said, quoted, denied; and what else is said: you, print, tells, asks."""
+    out = 0
+    if said & _THOUGHT:
+        out |= 1
+    if quoted & _THOUGHT:
+        out |= 2
+    if denied & _THOUGHT:
+        out |= 4
+    if said & _AIM:
+        out |= 8
+    if said & _OUTPUT:
+        out |= 16
+    if said & _FRAME:
+        out |= 32
+    if said & _ABOUT:
+        out |= 64
+    return out
+
+
+@njit(cache=True, inline="always")
+def _singles(bits: np.uint64, first: int, out: NDArray[np.int32], m: int) -> int:
+    """Writes `first` + index of every bit set from `out[m]` on; returns the new length."""
+    rest = bits
+    while rest:
+        out[m] = first + _lowest(rest)
+        m += 1
+        rest &= rest - _ONE
     return m
 
 
@@ -297,8 +288,8 @@ def concept_score(
     stop: int,
     keys: NDArray[np.int64],
     child: NDArray[np.int32],
-    whole: NDArray[np.uint32],
-    begun: NDArray[np.uint32],
+    whole: NDArray[np.uint64],
+    begun: NDArray[np.uint64],
     room: NDArray[np.uint8],
     pairs: NDArray[np.uint64],
     shown: NDArray[np.int32],
@@ -318,8 +309,8 @@ def concept_rows(
     pieces: NDArray[np.void],
     keys: NDArray[np.int64],
     child: NDArray[np.int32],
-    whole: NDArray[np.uint32],
-    begun: NDArray[np.uint32],
+    whole: NDArray[np.uint64],
+    begun: NDArray[np.uint64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Concept features of pieces in CSR form, all of value 1, for training.
 
@@ -327,7 +318,7 @@ def concept_rows(
         indptr, int64, shape (p + 1,); feature indices, int32, shape (nnz,).
     """
     room = np.empty(MAX_PLAIN, np.uint8)
-    pairs = np.empty((2, _C), np.uint64)
+    pairs = np.empty((PAIR_ROWS, _C), np.uint64)
     out = np.empty(N_CONCEPT_FEATURES, np.int32)
     indptr = np.zeros(pieces.shape[0] + 1, np.int64)
     indices = np.empty(64 * pieces.shape[0] + 64, np.int32)

@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.concept_gate import build_gate, gate_mask, gate_score
-from detector.concepts import N_CONCEPT_FEATURES, N_CONCEPTS, build_lexicon, concept_score
-from detector.elicit import ElicitReader, reader_from
+from detector.concepts import N_CONCEPT_FEATURES, N_CONCEPTS, PAIR_ROWS, concept_score
+from detector.elicit import GATE_CONCEPTS, ElicitReader, reader_from
 from detector.errors import ModelError
 from detector.fingerprint import mandates_tag, ngrams
 from detector.hashing import combine
 from detector.intents import ELICIT, INTENTS, N_INTENTS
+from detector.lexicon import build_lexicon
 from detector.plain_text import MAX_PLAIN
 from detector.tokens import MAX_TOKENS, read_tokens
 from streams.jit import njit
@@ -106,7 +107,9 @@ class HashedCues:
         reader = self.reader
         table = build_gate({}) if reader is None else reader.gate_table()
         lexicon = build_lexicon((), ()) if reader is None else reader.lexicon()
-        pairs = np.zeros((32, 32), np.float32) if reader is None else reader.pairs
+        pairs = (
+            np.zeros((GATE_CONCEPTS, GATE_CONCEPTS), np.float32) if reader is None else reader.pairs
+        )
         least = np.array([0.0, np.inf], np.float32) if reader is None else reader.gate
         weights = np.zeros(N_CONCEPT_FEATURES, np.float32) if reader is None else reader.weights
         object.__setattr__(self, "_gate", (table.filter, table.keys, table.masks, pairs, least))
@@ -188,11 +191,11 @@ def _read(
     scale: NDArray[np.float32],
     bias: NDArray[np.float32],
     gate: tuple[
-        NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.float32],
+        NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float32],
         NDArray[np.float32],
     ],
     concepts: tuple[
-        NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.uint32],
+        NDArray[np.int64], NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint64],
         NDArray[np.float32],
     ],
     logits: NDArray[np.float32],
@@ -205,7 +208,7 @@ def _read(
     bits, gate_keys, masks, gate_pairs, least = gate
     keys, child, whole, begun, concept_weights = concepts
     room = np.empty(MAX_PLAIN, np.uint8)
-    together = np.empty((2, N_CONCEPTS), np.uint64)
+    together = np.empty((PAIR_ROWS, N_CONCEPTS), np.uint64)
     shown = np.empty(N_CONCEPT_FEATURES, np.int32)
     tokens = np.empty(MAX_TOKENS, np.uint64)
     stems = np.empty(MAX_TOKENS, np.uint64)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.concept_gate import GateTable, build_gate
-from detector.concepts import N_CONCEPT_FEATURES, Lexicon, build_lexicon
+from detector.concepts import CONCEPTS, N_CONCEPT_FEATURES
+from detector.lexicon import Lexicon, build_lexicon
 
-GATE_CONCEPTS = 32
+GATE_CONCEPTS = len(CONCEPTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class ElicitReader:
     """Lexicon, gate and weights of the elicitation head.
 
     Attributes:
-        words, masks: the lexicon as written and its concepts as bits, uint32, shape (w,).
+        words, masks: the lexicon as written and its concepts as bits, uint64, shape (w,).
         grams: uint64, shape (g,): n-gram hashes known to the gate; `gram_masks` their concepts.
         pairs: float32, shape (GATE_CONCEPTS, GATE_CONCEPTS): weights of the gate.
         gate: float32, shape (2,): share of the n-grams' logit in the gate's score, and the score
@@ -28,9 +29,9 @@ class ElicitReader:
     """
 
     words: tuple[str, ...]
-    masks: NDArray[np.uint32]
+    masks: NDArray[np.uint64]
     grams: NDArray[np.uint64]
-    gram_masks: NDArray[np.uint32]
+    gram_masks: NDArray[np.uint64]
     pairs: NDArray[np.float32]
     gate: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -67,9 +68,9 @@ def reader_from(arrays: Mapping[str, NDArray[np.generic]]) -> ElicitReader:
     words: Sequence[str] = bytes(arrays["elicit_words"]).decode("utf-8").split("\n")
     reader = ElicitReader(
         tuple(words),
-        np.asarray(arrays["elicit_masks"], np.uint32),
+        np.asarray(arrays["elicit_masks"], np.uint64),
         np.asarray(arrays["elicit_grams"], np.uint64),
-        np.asarray(arrays["elicit_gram_masks"], np.uint32),
+        np.asarray(arrays["elicit_gram_masks"], np.uint64),
         np.ascontiguousarray(arrays["elicit_pairs"], np.float32),
         np.ascontiguousarray(arrays["elicit_gate"], np.float32),
         np.ascontiguousarray(arrays["elicit_weights"], np.float32),

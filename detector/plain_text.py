@@ -1,7 +1,8 @@
 """A piece's text as plain lower-case words with control bytes: what the concept reader walks over.
 
-One space between words; END and ASK close a sentence; OPEN and CLOSE stand around what is quoted:
-in quotation marks of any script, in back-ticks, in a code block, behind a ">" at a line's start.
+One space between words; END, ASK and LINE (a line's end) close a sentence; COLON is a colon; OPEN
+and CLOSE stand around what is quoted: in quotation marks of any script, in back-ticks, in a code
+block, behind a ">" at a line's start. Inside braces a double quote is no quotation but JSON.
 """
 
 # numba compiles these: flat loops, scalar comparisons, no helper objects.
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from detector.tokens import HEAD_BYTES, TAIL_BYTES, fold, lone_char_bytes, lower, mark_bytes
 from streams.jit import njit
 
-END, ASK, OPEN, CLOSE, SPACE = 1, 2, 3, 4, 32
+END, ASK, LINE, OPEN, CLOSE, COLON, COMMA, SPACE = 1, 2, 3, 4, 5, 6, 7, 32
 LESS_THAN = 60
 """Kept before a letter, so that tags can be told from words."""
 
@@ -39,6 +40,7 @@ def _is_letter(text: NDArray[np.uint8], i: int, stop: int) -> bool:
 def plain(text: NDArray[np.uint8], start: int, stop: int, out: NDArray[np.uint8], n: int) -> int:
     """Writes one stretch of text as plain words from `out[n]` on; returns the new length."""
     quote = _NONE
+    braces = 0
     i = start
     while i < stop and n + 8 < out.shape[0]:
         c = text[i]
@@ -52,7 +54,7 @@ def plain(text: NDArray[np.uint8], start: int, stop: int, out: NDArray[np.uint8]
                 i += 1
                 continue
             if c == 10:
-                control = END
+                control = LINE
                 if quote != _NONE and quote != _CODE and quote != _CORNER:
                     out[n] = CLOSE
                     n += 1
@@ -61,7 +63,7 @@ def plain(text: NDArray[np.uint8], start: int, stop: int, out: NDArray[np.uint8]
                 while j < stop and text[j] == 32:
                     j += 1
                 if j < stop and text[j] == 62 and quote == _NONE:
-                    out[n] = END
+                    out[n] = LINE
                     out[n + 1] = OPEN
                     n += 2
                     quote = _LINE
@@ -70,10 +72,18 @@ def plain(text: NDArray[np.uint8], start: int, stop: int, out: NDArray[np.uint8]
             elif c == 46 or c == 33 or c == 63:
                 if i + 1 >= stop or text[i + 1] <= 32 or text[i + 1] == 34 or text[i + 1] >= 0xC2:
                     control = ASK if c == 63 else END
+            elif c == 58:
+                control = COLON
+            elif c == 44 or c == 59:
+                control = COMMA
+            elif c == 123:
+                braces += 1
+            elif c == 125:
+                braces = max(braces - 1, 0)
             elif c == 34:
                 if quote == _DOUBLE:
                     control, quote = CLOSE, _NONE
-                elif quote == _NONE:
+                elif quote == _NONE and braces == 0:
                     control, quote = OPEN, _DOUBLE
             elif c == 96:
                 if i + 2 < stop and text[i + 1] == 96 and text[i + 2] == 96:
@@ -106,7 +116,7 @@ def plain(text: NDArray[np.uint8], start: int, stop: int, out: NDArray[np.uint8]
             size = mark_bytes(text, i, stop)
             if c == 0xD8 and (second == 0x9F or second == 0x8C or second == 0x9B):
                 step = 2  # Arabic question mark, comma, semicolon
-                control = ASK if second == 0x9F else 0
+                control = ASK if second == 0x9F else COMMA
             elif c == 0xE0 and second == 0xA5 and third == 0xA4:
                 step, control = 3, END  # danda
             elif size == 0:
@@ -155,6 +165,12 @@ def plain(text: NDArray[np.uint8], start: int, stop: int, out: NDArray[np.uint8]
                     control = END
                 elif c == 0xEF and third == 0x9F:
                     control = ASK
+                elif c == 0xEF and third == 0x9A:
+                    control = COLON
+                elif (c == 0xE3 and third == 0x81) or (
+                    c == 0xEF and (third == 0x8C or third == 0x9B)
+                ):
+                    control = COMMA
         if control != 0:
             out[n] = control
             n += 1

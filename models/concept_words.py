@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib import resources
 
-from detector.concepts import CONCEPTS, Lexicon, build_lexicon
+from detector.concepts import CONCEPTS
+from detector.lexicon import Lexicon, build_lexicon
 
 
 def concept_words() -> dict[str, int]:

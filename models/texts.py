@@ -188,9 +188,9 @@ def capture_rows(accounts: Iterable[Account]) -> list[TextRow]:
 
 
 def all_rows(data: Path | None, corpus: Corpus | None, seed: int) -> list[TextRow]:
-    """Everything that the shipped cue model is trained on."""
+    """Programs and real prompts that the shipped cue model is trained on."""
     programs = bank_programs()
-    rows = elicitation_rows()
+    rows: list[TextRow] = []
     if data is not None:
         programs += read_templates(data)
         rows += corpus_rows(data, seed)

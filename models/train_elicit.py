@@ -20,11 +20,11 @@ from models.concept_words import concept_words
 from models.texts import TextRow
 from streams.columns import PIECE, USER
 
-CONCEPT_SCALE = 0.1
+CONCEPT_SCALE = 0.2
 """Value of a concept feature beside n-grams of 1/√m: how freely its weight may grow."""
 
 GATE_STRENGTH = 0.1
-GATE_GRAMS, GATE_THRESHOLD = 0.4, -0.8
+GATE_GRAMS, GATE_THRESHOLD = 0.4, -2.0
 """The gate's score is that of its concepts plus this share of the n-grams' logit; from the
 threshold on a piece is read. Out of fold it keeps 92 % of the requests that reading raises and
 lets 5 % of composed traffic through."""
@@ -54,9 +54,9 @@ def fit_reader(rows: Sequence[TextRow], elicitation_groups: frozenset[str]) -> E
     order = sorted(grams)
     reader = ElicitReader(
         tuple(words),
-        np.array(list(words.values()), np.uint32),
+        np.array(list(words.values()), np.uint64),
         np.array(order, np.uint64),
-        np.array([grams[g] for g in order], np.uint32),
+        np.array([grams[g] for g in order], np.uint64),
         np.zeros((GATE_CONCEPTS, GATE_CONCEPTS), np.float32),
         np.zeros(2, np.float32),
         np.zeros(N_CONCEPT_FEATURES, np.float32),
@@ -65,7 +65,7 @@ def fit_reader(rows: Sequence[TextRow], elicitation_groups: frozenset[str]) -> E
     wanted = np.array([bool(r.intents["elicit"]) for r in known], np.bool_)
     used = wanted | np.array([r.group not in elicitation_groups for r in known], np.bool_)
     masks = _masks([r.text for r in known], reader)
-    bits = (masks[:, None] >> np.arange(GATE_CONCEPTS, dtype=np.uint32)) & np.uint32(1)
+    bits = (masks[:, None] >> np.arange(GATE_CONCEPTS, dtype=np.uint64)) & np.uint64(1)
     upper = np.triu_indices(GATE_CONCEPTS)
     both = csr_matrix((bits[:, upper[0]] & bits[:, upper[1]]).astype(np.float32))
     head = LogisticRegression(
@@ -118,9 +118,9 @@ def _tokens(word: str) -> NDArray[np.uint64]:
     return tokens[: tokenize(raw, 0, len(raw), tokens, stems)]
 
 
-def _masks(texts: Sequence[str], reader: ElicitReader) -> NDArray[np.uint32]:
+def _masks(texts: Sequence[str], reader: ElicitReader) -> NDArray[np.uint64]:
     table = reader.gate_table()
-    masks: NDArray[np.uint32] = gate_masks(
+    masks: NDArray[np.uint64] = gate_masks(
         *text_pieces(texts), table.filter, table.keys, table.masks
     )
     return masks

@@ -19,6 +19,7 @@ from detector.cues import HashedCues
 from detector.elicit import ElicitReader
 from detector.encoder_head import EncoderHead
 from models.accounts import Account, capture_accounts, composed_accounts
+from models.elicitation import pair_rows, phrase_rows
 from models.encoded_texts import EncodedTexts, HeadedTexts, VectorSums
 from models.public_templates import read_templates
 from models.texts import all_rows, bank_programs, capture_rows, elicitation_rows
@@ -105,7 +106,8 @@ def gather(
             chats=chats,
         )
     )
-    rows = all_rows(data, corpus, seed)
+    asked = elicitation_rows() + pair_rows() + phrase_rows()
+    rows = asked + all_rows(data, corpus, seed)
     origins: dict[str, str] = {}
     if data is not None:
         templates = read_templates(data)
@@ -125,7 +127,7 @@ def gather(
     hidden |= {group for group, origin in origins.items() if f"origin {origin}" in without}
     step("counting n-grams")
     rows = [r for r in rows if r.group not in hidden]
-    reader = fit_reader(rows, frozenset(r.group for r in elicitation_rows()))
+    reader = fit_reader(rows, frozenset(r.group for r in asked))
     matrix, labels, weights, first = bags(rows, reader)
     tools = {a.group: a.batch for a in accounts if a.source == "captures"}
     programs = {a.group for a in accounts if a.source == "bank"}
