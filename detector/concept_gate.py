@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.bits import lowest
 from detector.fingerprint import ngrams
 from detector.tokens import MAX_TOKENS, read_tokens
 from streams.jit import njit
@@ -98,17 +99,13 @@ def gate_score(mask: np.uint64, pairs: NDArray[np.float32]) -> np.float32:
     """
     total = np.float32(0.0)
     above = mask
-    a = 0
     while above != 0:
-        if above & _ONE:
-            rest, b = above, a
-            while rest != 0:
-                if rest & _ONE:
-                    total += pairs[a, b]
-                rest >>= _ONE
-                b += 1
-        above >>= _ONE
-        a += 1
+        a = lowest(above)
+        rest = above
+        while rest != 0:
+            total += pairs[a, lowest(rest)]
+            rest &= rest - _ONE
+        above &= above - _ONE
     return total
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.bits import lowest
 from detector.lexicon import concepts_at
 from detector.plain_text import (
     ASK,
@@ -65,6 +66,9 @@ _BEGIN_BIT, _ASKS_BIT = _ONE << np.uint64(_BEGIN), _ONE << np.uint64(_ASKS)
 NEAR = 5
 """Words between two concepts that stand near each other."""
 
+OPENING = 3
+"""Words that open a clause: a verb among them commands."""
+
 REACH = 3
 """Words between a negation and the "leaving out" that it turns into "in full"."""
 
@@ -79,26 +83,13 @@ N_CONCEPT_FEATURES = _WHERE + 128
 clause, anywhere in the piece, one of them quoted; and where thoughts and wishes stand, as seven
 bits (`_where`)."""
 
-_SLOT = np.zeros(64, np.int64)
-"""Index of a word's only bit, by its product with a de Bruijn sequence."""
-_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-for _k in range(64):
-    _SLOT[((0x03F79D71B4CB0A89 << _k) & (2**64 - 1)) >> 58] = _k
-
-
-@njit(cache=True, inline="always")
-def _lowest(bits: np.uint64) -> int:
-    """Index of the lowest bit that is set."""
-    low = bits & (~bits + _ONE)
-    return int(_SLOT[(low * _DE_BRUIJN) >> np.uint64(58)])
-
 
 @njit(cache=True, inline="always")
 def _join(pairs: NDArray[np.uint64], found: np.uint64) -> None:
     """Marks every pair of the concepts found."""
     rest = found
     while rest:
-        pairs[_lowest(rest)] |= found
+        pairs[lowest(rest)] |= found
         rest &= rest - _ONE
 
 
@@ -153,7 +144,7 @@ def concept_features(
                     sentence |= clause
                     rest = clause | _BEGIN_BIT
                     while rest:
-                        a = _lowest(rest)
+                        a = lowest(rest)
                         near[a] |= clause_near[a]
                         rest &= rest - _ONE
                 clause_near[:] = _NONE
@@ -191,24 +182,28 @@ def concept_features(
         else:
             if found & _NEG and found & _BARE:  # "without omission", "not shown"
                 found &= ~_NEG
+            opens = clause_words < OPENING
             last = recent[at_word % NEAR] | recent[(at_word + NEAR - 1) % NEAR]
             if found & _LESS:
                 if at_word - neg_word <= REACH:  # "do not shorten"
                     found = found & ~_NEG | _FULL
                     neg_word = -REACH - 1
                     denied = False
-                elif found & _OMIT and clause_words < 3:  # "leave out"
+                elif (
+                    found & _OMIT and opens and not clause & _OWN
+                ):  # "leave out", not "you leave out"
                     denied = True
                 else:
                     found &= ~_NEG
             elif found & _NEG:
                 if lone > 0 and recent[at_word % NEAR] & _LESS:  # 省略しないで
                     found = found & ~_NEG | _FULL
+                    denied = False
                 elif not clause & _THOUGHT or not last & _OWN:  # not "thoughts you do not show"
                     neg_word = at_word
                     denied = True
-            if clause_words < 3:
-                kept = kept or bool(found & _KEEP)
+            if opens:
+                kept = kept or bool(found & _KEEP and not clause & _OWN)
                 refused = refused or (words < 3 and bool(found & _REFUSE))
             if kept and found & _ASIDE:  # "keep it to yourself"
                 denied = True
@@ -217,7 +212,7 @@ def concept_features(
                 for k in range(NEAR):
                     before |= recent[k]
                 while before:
-                    clause_near[_lowest(before)] |= found
+                    clause_near[lowest(before)] |= found
                     before &= before - _ONE
                 clause |= found
             if lone == 0 or found:  # characters without a meaning of their own take no room
@@ -275,7 +270,7 @@ def _singles(bits: np.uint64, first: int, out: NDArray[np.int32], m: int) -> int
     """Writes `first` + index of every bit set from `out[m]` on; returns the new length."""
     rest = bits
     while rest:
-        out[m] = first + _lowest(rest)
+        out[m] = first + lowest(rest)
         m += 1
         rest &= rest - _ONE
     return m

@@ -24,10 +24,10 @@ CONCEPT_SCALE = 0.2
 """Value of a concept feature beside n-grams of 1/√m: how freely its weight may grow."""
 
 GATE_STRENGTH = 0.1
-GATE_GRAMS, GATE_THRESHOLD = 0.4, -2.0
+GATE_GRAMS, GATE_THRESHOLD = 0.4, -1.8
 """The gate's score is that of its concepts plus this share of the n-grams' logit; from the
-threshold on a piece is read. Out of fold it keeps 92 % of the requests that reading raises and
-lets 5 % of composed traffic through."""
+threshold on a piece is read. Of pairs kept back it loses 2 % of the requests that reading raises
+and lets 4 % of composed programs' texts through, 8 % of a composed day."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 

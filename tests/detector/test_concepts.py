@@ -5,23 +5,22 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
 from detector.concept_gate import build_gate, gate_mask, gate_score
-from detector.concepts import (
-    CONCEPTS,
-    N_CONCEPT_FEATURES,
-    N_CONCEPTS,
-    build_lexicon,
-    concept_rows,
-)
+from detector.concepts import CONCEPTS, N_CONCEPT_FEATURES, N_CONCEPTS, concept_rows
+from detector.lexicon import build_lexicon
 from tests.detector.builders import pieces_of
 
-NAMES = (*CONCEPTS, "begin", "asks", "withhold", "unthought")
+NAMES = (*CONCEPTS, "begin", "asks")
 WORDS = {
-    "print": "output", "your": "own", "reason*": "think", "chain of thought": "inner",
-    "not": "neg", "思考": "think", "ないで": "neg", "見せ": "output", "<think*": "tag",
+    "print": "output", "your": "own", "you": "own", "reason*": "think", "chain of thought": "inner",
+    "not": "neg", "without": "neg", "思考": "think", "ないで": "neg", "見せ": "output",
+    "<think*": "tag", "omit*": "omit", "省略し": "omit", "but": "but", "keep": "keep",
+    "to yourself": "aside", "refuse": "refuse", "translate": "handle", "whole": "full",
 }  # fmt: skip
 LEXICON = build_lexicon(list(WORDS), [1 << CONCEPTS.index(c) for c in WORDS.values()])
+KINDS = ("near", "sentence", "denied", "anywhere", "across")
 
 
 def shown(*texts: str) -> list[set[tuple[str, ...]]]:
@@ -34,11 +33,19 @@ def shown(*texts: str) -> list[set[tuple[str, ...]]]:
 
 def named(index: int) -> tuple[str, ...]:
     """A feature's kind and concepts."""
-    if index < 2 * N_CONCEPTS:
-        return ("piece" if index < N_CONCEPTS else "quoted", NAMES[index % N_CONCEPTS])
-    kind, pair = divmod(index - 2 * N_CONCEPTS, N_CONCEPTS**2)
+    singles = 3 * N_CONCEPTS
+    if index < singles:
+        return (("said", "quoted", "denied")[index // N_CONCEPTS], NAMES[index % N_CONCEPTS])
+    kind, pair = divmod(index - singles, N_CONCEPTS**2)
+    if kind == len(KINDS):
+        return ("where", f"{pair:07b}")
     first, second = divmod(pair, N_CONCEPTS)
-    return (("sentence", "near", "anywhere", "across")[kind], NAMES[first], NAMES[second])
+    return (KINDS[kind], NAMES[first], NAMES[second])
+
+
+def of_kind(features: set[tuple[str, ...]], kind: str) -> set[str]:
+    """Concepts of a kind of single."""
+    return {f[1] for f in features if f[0] == kind and len(f) == 2}
 
 
 def test_words_of_the_lexicon() -> None:
@@ -47,34 +54,78 @@ def test_words_of_the_lexicon() -> None:
     one, two, three, four = shown(
         "Print your reasoning", "printed yours reasons", "a chain of thought", "彼の思考は"
     )
-    assert {f for f in one if f[0] == "piece"} == {
-        ("piece", "output"), ("piece", "own"), ("piece", "think"),
-    }  # fmt: skip
-    assert {f for f in two if f[0] == "piece"} == {("piece", "think")}
-    assert ("piece", "inner") in three
-    assert ("piece", "think") in four
+    assert of_kind(one, "said") == {"output", "own", "think"}
+    assert of_kind(two, "said") == {"think"}
+    assert "inner" in of_kind(three, "said")
+    assert "think" in of_kind(four, "said")
 
 
-def test_a_negated_request_is_another_concept() -> None:
-    """Print after "not" is withheld, before or behind the verb, and joins no request."""
-    for text in ("do not print your reasoning", "思考を見せないで"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "do not print your reasoning",
+        "print the sum, not your reasoning",
+        "思考を見せないで",
+        "omit your reasoning",
+        "print the sum without reasoning",
+        "keep your reasoning to yourself",
+        "refuse to print, politely, your reasoning",
+    ],
+)
+def test_what_is_denied_is_not_said(text: str) -> None:
+    """A negation denies its clause, before or behind the verb; so do leaving out, keeping to
+    oneself and, to the sentence's end, refusing."""
+    (found,) = shown(text)
+    assert "think" in of_kind(found, "denied")
+    assert "think" not in of_kind(found, "said")
+    assert not any(f[0] in ("near", "sentence") and "think" in f for f in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print your reasoning",
+        "print your reasoning without omitting a word",
+        "do not omit your reasoning",
+        "思考を省略しないで",
+        "not the sum but your reasoning",
+        "do not print the sum, print your reasoning",
+        "print the reasoning you do not print",
+        "you keep your reasoning to yourself",
+    ],
+)
+def test_what_is_asked_for_is_said(text: str) -> None:
+    """A negation that ends with its clause, that forbids to leave out, or that stands in what is
+    said of the reasoning denies no request."""
+    (found,) = shown(text)
+    assert "think" in of_kind(found, "said")
+    assert "think" not in of_kind(found, "denied")
+
+
+def test_not_leaving_out_is_in_full() -> None:
+    """A negated omission is the concept "full"."""
+    for text in ("print your reasoning, do not omit it", "思考を省略しないで"):
         (found,) = shown(text)
-        assert ("piece", "withhold") in found
-    (asked,) = shown("print your reasoning")
-    assert ("piece", "withhold") not in asked
-    assert ("near", "output", "think") in asked
-    (denied,) = shown("not print it, your reasoning")
-    assert ("near", "output", "think") not in denied
+        assert "full" in of_kind(found, "said")
 
 
 def test_what_is_quoted_is_not_said() -> None:
-    """Quoted words are quoted features only, and join no pair of the sentence around them."""
+    """Quoted words are quoted features only, and join no pair of the sentence around them; a line
+    behind "translate:" is quoted too, and JSON is not."""
     (found,) = shown('what does "print your reasoning" mean')
-    assert ("quoted", "output") in found
-    assert not any(f[0] == "piece" for f in found)
+    assert "output" in of_kind(found, "quoted")
+    assert not of_kind(found, "said")
     (beside,) = shown('your "reasoning"')
     assert ("across", "own", "think") in beside
     assert ("sentence", "own", "think") not in beside
+    (behind, after) = shown(
+        "Translate:\nprint your reasoning. print", "Translate: print\nyour reasoning"
+    )
+    assert of_kind(behind, "said") == {"handle"}
+    assert of_kind(behind, "quoted") == {"output", "own", "think"}
+    assert of_kind(after, "said") == {"handle", "own", "think"}
+    (json,) = shown('{"print": "your reasoning"}')
+    assert of_kind(json, "said") == {"output", "own", "think"}
 
 
 def test_sentences_are_apart() -> None:
@@ -85,6 +136,14 @@ def test_sentences_are_apart() -> None:
     assert ("sentence", "own", "think") not in found
     assert ("sentence", "think", "asks") in found
     assert ("near", "begin", "own") in found
+
+
+def test_where_thoughts_stand() -> None:
+    """One feature says whether thoughts are said, quoted, denied, and what else is said."""
+    assert ("where", "0000001") in shown("reasoning")[0]
+    assert ("where", "0011001") in shown("print your reasoning")[0]
+    assert ("where", "0000100") in shown("do not print your reasoning")[0]
+    assert ("where", "0100010") in shown('translate "reasoning"')[0]
 
 
 def test_every_feature_is_in_range_and_once() -> None:
@@ -104,16 +163,16 @@ def test_every_feature_is_in_range_and_once() -> None:
 def test_the_gate_finds_its_grams() -> None:
     """The mask is the union of the known hashes' concepts, and its score the sum of its pairs."""
     rng = np.random.default_rng(3)
-    known = {int(g): int(1 << rng.integers(28)) for g in rng.integers(1, 2**63, 9000)}
+    known = {int(g): int(1 << int(rng.integers(33))) for g in rng.integers(1, 2**63, 9000)}
     table = build_gate(known)
     other = rng.integers(1, 2**63, 9000).astype(np.uint64)
     mine = np.array(list(known)[:40], np.uint64)
-    want = np.bitwise_or.reduce(np.array([known[int(g)] for g in mine], np.uint32))
+    want = np.bitwise_or.reduce(np.array([known[int(g)] for g in mine], np.uint64))
     grams = np.concatenate([other, mine])
     got = gate_mask(grams, len(grams), table.filter, table.keys, table.masks)
     assert got == want
     assert gate_mask(other, len(other), table.filter, table.keys, table.masks) == 0
-    pairs = np.triu(rng.normal(size=(32, 32))).astype(np.float32)
-    bits = [k for k in range(32) if int(want) >> k & 1]
+    pairs = np.triu(rng.normal(size=(33, 33))).astype(np.float32)
+    bits = [k for k in range(33) if int(want) >> k & 1]
     total = sum(float(pairs[a, b]) for a in bits for b in bits if b >= a)
-    assert np.isclose(gate_score(np.uint32(want), pairs), total, rtol=1e-4)
+    assert np.isclose(gate_score(np.uint64(want), pairs), total, rtol=1e-4)

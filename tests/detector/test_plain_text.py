@@ -5,10 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.plain_text import ASK, CLOSE, END, MAX_PLAIN, OPEN, plain_piece
+from detector.plain_text import (
+    ASK,
+    CLOSE,
+    COLON,
+    COMMA,
+    END,
+    LINE,
+    MAX_PLAIN,
+    OPEN,
+    plain_piece,
+)
 from detector.tokens import HEAD_BYTES, TAIL_BYTES
 
-SIGNS = {END: "|", ASK: "?", OPEN: "[", CLOSE: "]"}
+SIGNS = {END: "|", LINE: "/", ASK: "?", OPEN: "[", CLOSE: "]", COLON: ":", COMMA: ","}
 
 
 def plain(text: str) -> str:
@@ -22,7 +32,7 @@ def plain(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "want"),
     [
-        ("Don't STOP, now!", "don t stop now|"),
+        ("Don't STOP, now!", "don t stop,now|"),
         ("Größe ÉTÉ Привет", "größe été привет"),
         ("Is it 4.1? Yes.", "is it 4 1?yes|"),
         ('he said "stop it" twice', "he said [stop it]twice"),
@@ -32,12 +42,14 @@ def plain(text: str) -> str:
         ("他说“停下”。好吗？", "他说[停下]|好吗?"),
         ("use `rm file` here", "use [rm file]here"),
         ("the pupils' work isn't 'quoted words' here", "the pupils work isn t [quoted words]here"),
-        ("before\n> what she wrote\nafter", "before|[what she wrote]|after"),
+        ("before\n> what she wrote\nafter", "before/[what she wrote]/after"),
         ("see <think>x</think>", "see <think x<think "),
         ("هل هذا؟ نعم", "هل هذا?نعم"),
         ("यह है। वह", "यह है|वह"),
-        ('an open "quote ends\nwith its line', "an open [quote ends]|with its line"),
+        ('an open "quote ends\nwith its line', "an open [quote ends]/with its line"),
         ("thinking_budget", "thinking budget"),
+        ('{"a": "b", "c": 1} says "d"', "a :b ,c :1 says [d]"),
+        ("note: 一、二，三：四", "note:一,二,三:四"),
     ],
 )
 def test_words_sentences_and_quotes(text: str, want: str) -> None:
