@@ -11,12 +11,14 @@ import msgspec
 from detector.links.campaign import CampaignChange
 from detector.links.cleared import CLEARED, UNCLEARED, Cleared
 from detector.links.cohorts import Cohort
-from detector.links.crowd import Account, Link
+from detector.links.crowd import Account, Link, Shown
 from detector.links.evidence import Background, parts_of, telling_parameters, traits_of
 from detector.links.sighting import Sighting
 
 SUPPORT_ONLY = frozenset({"parameters", "signup"})
 """Kinds that are too common to make a cohort by themselves."""
+OVERLAP, MOST_OVERLAP, FEW_FREE = 0.3, 0.8, 5
+JOIN_SLACK = 1.0
 FEW_ACCOUNTS, USUAL_TEXT = 200, -1.8
 """Below so many accounts the mean extraction logit of benign ones stands in for theirs."""
 
@@ -204,27 +206,45 @@ class _TenantBook:
         if link.told < link.next_look:
             return None
         link.next_look = link.told + max(3, link.told // 10)
-        traits = traits_of(link, self._accounts, background)
+        members = [(self._accounts[name], shown) for name, shown in link.members.items()
+                   if name in self._accounts]  # fmt: skip
+        traits = traits_of(link, members, background)
         parts = parts_of(traits, link.kind)
-        if sum(parts.values()) < self._settings.alert_score:
+        if sum(parts.values()) < settings.alert_score:
             return None
-        owners = Counter(
-            self._accounts[name].campaign for name in link.members if name in self._accounts
-        )
-        free = owners.pop("", 0)
-        if owners:
-            best = max(owners, key=lambda name: (owners[name], name))
-            if owners[best] >= 0.3 * (free + owners.total()):
-                link.campaign = best
-                cohort = self._cohorts[best]
-                cohort.add(link)
-                return cohort
+        owners = Counter(account.campaign for account, _ in members if account.campaign)
+        best = max(owners, key=lambda name: (owners[name], name), default="")
+        if best and owners[best] >= OVERLAP * len(members):
+            return self._joined(link, self._cohorts[best], members, background)
         cohort = Cohort(
             self._tenant, link, parts, telling_parameters(traits), epoch_s, self._accounts,
             self._cleared, self._settings.core_share,
         )  # fmt: skip
         self._cohorts[cohort.campaign] = cohort
         link.campaign = cohort.campaign
+        return cohort
+
+    def _joined(
+        self,
+        link: Link,
+        cohort: Cohort,
+        members: list[tuple[Account, Shown]],
+        background: Background,
+    ) -> Cohort | None:
+        """The cohort, if a key that many of its members show is its own; else None.
+
+        What its members do speaks for any key of theirs, a copied prompt too. So the others under
+        the key are judged by themselves; where there are next to none, it is the cohort's.
+        """
+        free = [(account, shown) for account, shown in members if not account.campaign]
+        if len(free) >= FEW_FREE:
+            score = sum(parts_of(traits_of(link, free, background), link.kind).values())
+            if score < self._settings.alert_score - JOIN_SLACK:
+                return None
+        elif len(free) > (1.0 - MOST_OVERLAP) * len(members):
+            return None
+        link.campaign = cohort.campaign
+        cohort.add(link)
         return cohort
 
     def _forget(self, epoch_s: float) -> list[CampaignChange]:

@@ -78,15 +78,11 @@ class Traits:
     young: float | None
 
 
-def sample_of(link: Link) -> list[tuple[str, Shown]]:
-    """Up to SAMPLED_MEMBERS members, evenly over the order in which they came."""
-    step = max(1, len(link.members) // SAMPLED_MEMBERS)
-    return [*islice(link.members.items(), 0, None, step)]
-
-
-def traits_of(link: Link, accounts: Mapping[str, Account], background: Background) -> Traits:
-    """Figures of the accounts under a key."""
-    sample = [(accounts[name], shown) for name, shown in sample_of(link) if name in accounts]
+def traits_of(
+    link: Link, members: Sequence[tuple[Account, Shown]], background: Background
+) -> Traits:
+    """Figures of these accounts under a key; of a sample, evenly over the order of `members`."""
+    sample = [*islice(members, 0, None, max(1, len(members) // SAMPLED_MEMBERS))]
     n = max(len(sample), 1)
     owners = Counter(a.organisation for a, _ in sample if a.organisation)
     scored = [a.p_value for a, _ in sample if a.p_value is not None]
@@ -103,7 +99,7 @@ def traits_of(link: Link, accounts: Mapping[str, Account], background: Backgroun
     ]
     ages = [a.first_s - a.created_s for a, _ in sample if a.created_s is not None]
     return Traits(
-        accounts=len(link.members),
+        accounts=len(members),
         organisation=max(owners.values(), default=0) / n,
         disjoint=link.disjoint(),
         saturation=sum(s.under / max(s.requests, 1) for _, s in sample) / n,
