@@ -12,7 +12,7 @@ from detector.links.campaign import CampaignChange
 from detector.links.cleared import CLEARED, UNCLEARED, Cleared
 from detector.links.cohorts import Cohort
 from detector.links.crowd import Account, Link, Shown
-from detector.links.evidence import Background, parts_of, telling_parameters, traits_of
+from detector.links.evidence import Background, parts_of, traits_of, typical_of
 from detector.links.sighting import Sighting
 
 SUPPORT_ONLY = frozenset({"parameters", "signup"})
@@ -154,6 +154,10 @@ class _TenantBook:
             if before:
                 self._parameters[before] -= 1
             self._parameters[account.parameters] += 1
+        for known in account.links:  # whatever is told of an account bears on its membership
+            if known.campaign:
+                known.fresh[account.name] = None
+                self._touched[known.key] = None
         if seen.key in self._tools:
             return
         link = self._links.get(seen.key)
@@ -182,6 +186,11 @@ class _TenantBook:
             cohort = self._cohorts.get(link.campaign)
             if cohort is None:
                 cohort = self._judge(link, background, epoch_s)
+            elif link.told >= link.next_look:
+                link.next_look = link.told + max(3, link.told // 5)
+                traits = traits_of(link, self._members(link), background)
+                if sum(parts_of(traits, link.kind).values()) >= self._settings.alert_score:
+                    cohort.learn(typical_of(traits, background))
             if cohort is not None:
                 cohort.touch(link)
                 changed[cohort.campaign] = cohort
@@ -206,8 +215,7 @@ class _TenantBook:
         if link.told < link.next_look:
             return None
         link.next_look = link.told + max(3, link.told // 10)
-        members = [(self._accounts[name], shown) for name, shown in link.members.items()
-                   if name in self._accounts]  # fmt: skip
+        members = self._members(link)
         traits = traits_of(link, members, background)
         parts = parts_of(traits, link.kind)
         if sum(parts.values()) < settings.alert_score:
@@ -217,12 +225,16 @@ class _TenantBook:
         if best and owners[best] >= OVERLAP * len(members):
             return self._joined(link, self._cohorts[best], members, background)
         cohort = Cohort(
-            self._tenant, link, parts, telling_parameters(traits), epoch_s, self._accounts,
+            self._tenant, link, parts, typical_of(traits, background), epoch_s, self._accounts,
             self._cleared, self._settings.core_share,
         )  # fmt: skip
         self._cohorts[cohort.campaign] = cohort
         link.campaign = cohort.campaign
         return cohort
+
+    def _members(self, link: Link) -> list[tuple[Account, Shown]]:
+        found = link.members.items()
+        return [(self._accounts[name], shown) for name, shown in found if name in self._accounts]
 
     def _joined(
         self,

@@ -52,6 +52,7 @@ class Traits:
         wording: the larger of the mean extraction logits of their turns and of their system
             prompts, in standard deviations above all accounts' turns; None where none was read.
         foreign: part of their requests whose history they never wrote.
+        pause: mean log of their pauses.
         pause_within: standard deviation of the log of an account's pauses, their mean;
             pause_across: of the accounts' mean logs; None below five accounts.
         young: part of them made in the week before they were first seen.
@@ -73,6 +74,7 @@ class Traits:
     arrival: float
     wording: float | None
     foreign: float
+    pause: float | None
     pause_within: float | None
     pause_across: float | None
     young: float | None
@@ -113,6 +115,7 @@ def traits_of(
         pace_spread=_pace_spread(sample, link.last_s),
         wording=(max(said) - background.text) / background.text_spread if said else None,
         foreign=sum(a.foreign / max(a.requests, 1) for a, _ in sample) / n,
+        pause=_mean([mean for mean, _ in paced]) if paced else None,
         pause_within=_mean([spread for _, spread in paced]) if len(paced) >= 5 else None,
         pause_across=_spread([mean for mean, _ in paced]) if len(paced) >= 5 else None,
         arrival=_arrival([a for a, _ in sample], background),
@@ -150,10 +153,31 @@ def _arrival(sample: Sequence[Account], background: Background) -> float:
     return max(gain - (len(hours) - 1) / (2 * n), 0.0)  # Miller-Madow
 
 
-def telling_parameters(t: Traits) -> str:
-    """Link key of the parameters that most of the accounts have and few others; else ""."""
+@dataclass(frozen=True, slots=True)
+class Typical:
+    """What the accounts of a campaign have and few strangers: signs that a later one is of them.
+
+    Attributes:
+        parameters: their link key, "" where they tell nothing.
+        wording: an extraction logit between what accounts ask and what these do; None where these
+            ask as all do.
+        pause: mean log of their pauses, None where those are not even or not alike.
+    """
+
+    parameters: str
+    wording: float | None
+    pause: float | None
+
+
+def typical_of(t: Traits, background: Background) -> Typical:
+    """What is typical of accounts with these figures."""
     telling = t.same_parameters >= 0.5 and t.usual_parameters <= 0.1 * t.same_parameters
-    return t.top_parameters if telling else ""
+    wording = None
+    if t.wording is not None and t.wording >= 1.5:
+        wording = background.text + 0.5 * t.wording * background.text_spread
+    even = t.pause_within is not None and t.pause_across is not None
+    even = even and (t.pause_within or 0.0) <= 0.4 and (t.pause_across or 0.0) <= 0.4
+    return Typical(t.top_parameters if telling else "", wording, t.pause if even else None)
 
 
 def parts_of(t: Traits, kind: str) -> dict[str, float]:
