@@ -94,7 +94,7 @@ class Cohort:
             if signs == CLOSING:
                 continue  # texts of strangers end alike, too
             account.campaign = self.campaign
-            core = share >= self._core_share and len(signs) >= 2 and (under >= 2 or len(signs) >= 3)
+            core = _is_core(len(signs), under, share, account.requests, self._core_share)
             verdict: Literal["allow", "watch", "throttle"] = "throttle" if core else "watch"
             if self._cleared.covers(name, account.organisation, self.campaign, epoch_s):
                 verdict = "allow"
@@ -190,3 +190,12 @@ class Cohort:
             exemplars=tuple(main.exemplars),
             organisation=organisations.pop() if len(organisations) == 1 else None,
         )
+
+
+def _is_core(signs: int, under: int, share: float, requests: int, core_share: float) -> bool:
+    """Whether a member is of the core: the fewer signs, the more it must have done under them."""
+    if signs >= 3:
+        return requests >= 2
+    if signs == 2:
+        return share >= core_share and (under >= 2 or requests >= 3)
+    return share >= LONE_SHARE and under >= 2
