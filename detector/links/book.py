@@ -29,6 +29,7 @@ class CohortSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         epoch_s: campaigns are cut at multiples of this event time.
         alert_score: evidence from which a cohort is a campaign.
+        close_score: evidence below which a campaign ends: what was told since speaks against it.
         least_accounts: a cohort has at least so many; least_in_step: one in lockstep, so many.
         core_share: a member with at least this part of its requests under the campaign's links is
             of its core.
@@ -37,6 +38,7 @@ class CohortSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch_s: float = 60.0
     alert_score: float = 9.0
+    close_score: float = 6.0
     least_accounts: int = 12
     least_in_step: int = 4
     core_share: float = 0.3
@@ -179,6 +181,7 @@ class _TenantBook:
         mean, spread = self._texts.read()
         background = Background(len(self._accounts), self._parameters, self._arrivals, mean, spread)
         changed: dict[str, Cohort] = {}
+        closed: list[CampaignChange] = []
         for key in touched:
             link = self._links.get(key)
             if link is None or link.tool:
@@ -189,15 +192,23 @@ class _TenantBook:
             elif link.told >= link.next_look:
                 link.next_look = link.told + max(3, link.told // 5)
                 traits = traits_of(link, self._members(link), background)
-                if sum(parts_of(traits, link.kind).values()) >= self._settings.alert_score:
+                score = sum(parts_of(traits, link.kind).values())
+                if score >= self._settings.alert_score:
                     cohort.learn(typical_of(traits, background))
+                elif cohort.opened_by is link and score < self._settings.close_score:
+                    del self._cohorts[cohort.campaign]
+                    changed.pop(cohort.campaign, None)
+                    closed.append(cohort.close(epoch_s))
+                    continue
             if cohort is not None:
                 cohort.touch(link)
                 changed[cohort.campaign] = cohort
         if self._reviewed:
             self._reviewed = False
             changed |= self._cohorts
-        changes = [c for cohort in changed.values() if (c := cohort.cut(epoch_s)) is not None]
+        changes = closed + [
+            c for cohort in changed.values() if (c := cohort.cut(epoch_s)) is not None
+        ]
         day = int(epoch_s // 86_400)
         if day != self._forgot_day:
             self._forgot_day = day

@@ -27,6 +27,7 @@ class Cohort:
     Attributes:
         campaign: its id, UUIDv5 of tenant, first key and the epoch that opened it.
         last_s: when one of its links was last shown.
+        opened_by: the key whose breadth opened it.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Cohort:
         self.tenant = tenant
         self.campaign = derived_id("campaign", tenant, link.key, repr(epoch_s))
         self.last_s = link.last_s
+        self.opened_by = link
         self._links = [link]
         link.fresh = dict.fromkeys(link.members)
         self._parts = {name: round(value, 3) for name, value in parts.items()}

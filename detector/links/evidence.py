@@ -16,6 +16,8 @@ from itertools import islice
 from detector.links.crowd import Account, Link, Shown
 
 SAMPLED_MEMBERS = 256
+ENOUGH_ITEMS = 48
+"""Of fewer items it cannot be said that no two accounts ask the same."""
 LIKELY_P = 0.1
 """An account with a p-value at or below has evidence of its own."""
 
@@ -43,7 +45,7 @@ class Traits:
 
     Attributes:
         accounts: all of them. organisation: part of them that are of the most common one.
-        disjoint: see `Link.disjoint`. saturation: mean part of their requests under the key.
+        disjoint, asked: see `Link`. saturation: mean part of their requests under the key.
         one_shot: part of their requests without history. repeated: part that showed it twice.
         scored, likely: how many were scored, and how many of those have evidence of their own.
         same_parameters: part with the most common parameters; `usual_parameters`: of all accounts;
@@ -62,6 +64,7 @@ class Traits:
     accounts: int
     organisation: float
     disjoint: float | None
+    asked: int
     saturation: float
     one_shot: float
     repeated: float
@@ -104,6 +107,7 @@ def traits_of(
         accounts=len(members),
         organisation=max(owners.values(), default=0) / n,
         disjoint=link.disjoint(),
+        asked=link.asked(),
         saturation=sum(s.under / max(s.requests, 1) for _, s in sample) / n,
         one_shot=sum(a.one_shot / max(a.requests, 1) for a, _ in sample) / n,
         repeated=sum(s.under >= 2 for _, s in sample) / n,
@@ -193,7 +197,9 @@ def parts_of(t: Traits, kind: str) -> dict[str, float]:
         "arrival": _clip(t.arrival - 0.3, -0.5, 2.0),
     }  # fmt: skip
     if t.disjoint is not None:
-        parts["shards"] = 20.0 * (t.disjoint - 0.9) if t.disjoint < 0.9 else 1.0
+        parts["shards"] = (
+            20.0 * (t.disjoint - 0.9) if t.disjoint < 0.9 else min(t.asked / ENOUGH_ITEMS, 1.0)
+        )
     if t.scored:  # binomial: 10 % of benign accounts against half of a campaign's
         ratio = t.likely * math.log(0.5 / LIKELY_P) + (t.scored - t.likely) * math.log(0.5 / 0.9)
         parts["own_evidence"] = _clip(ratio, -2.0, 4.0)
