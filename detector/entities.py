@@ -38,7 +38,7 @@ ACCOUNT_ROW = np.dtype(
     ],
     align=True,
 )
-"""State of one account; at most 3.5 KB."""
+"""State of one account; at most 3 KB."""
 
 
 class RowListener(Protocol):

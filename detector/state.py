@@ -145,7 +145,7 @@ class PartitionState:
         """Link keys to be told; SEEN, shape (s,)."""
         if not self.campaigns:
             return np.empty(0, links.SEEN)
-        out = np.empty(links.MOST_A_REQUEST * len(batch), links.SEEN)
+        out = np.empty(links.MOST_SIGHTINGS * len(batch), links.SEEN)
         n = links.see(
             self.accounts.rows, index, batch.events, batch.text, batch.pieces, hashes, new,
             old, read.slot, read.logits, read.edges, out,

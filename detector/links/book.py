@@ -11,12 +11,14 @@ import msgspec
 from detector.links.campaign import CampaignChange
 from detector.links.cleared import CLEARED, UNCLEARED, Cleared
 from detector.links.cohorts import Cohort
-from detector.links.crowd import Account, Link
-from detector.links.evidence import Background, parts_of, telling_parameters, traits_of
+from detector.links.crowd import Account, Link, Shown
+from detector.links.evidence import Background, parts_of, traits_of, typical_of
 from detector.links.sighting import Sighting
 
 SUPPORT_ONLY = frozenset({"parameters", "signup"})
 """Kinds that are too common to make a cohort by themselves."""
+OVERLAP, MOST_OVERLAP, FEW_FREE = 0.3, 0.8, 5
+JOIN_SLACK = 1.0
 FEW_ACCOUNTS, USUAL_TEXT = 200, -1.8
 """Below so many accounts the mean extraction logit of benign ones stands in for theirs."""
 
@@ -27,6 +29,7 @@ class CohortSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         epoch_s: campaigns are cut at multiples of this event time.
         alert_score: evidence from which a cohort is a campaign.
+        close_score: evidence below which a campaign ends: what was told since speaks against it.
         least_accounts: a cohort has at least so many; least_in_step: one in lockstep, so many.
         core_share: a member with at least this part of its requests under the campaign's links is
             of its core.
@@ -35,6 +38,7 @@ class CohortSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch_s: float = 60.0
     alert_score: float = 9.0
+    close_score: float = 6.0
     least_accounts: int = 12
     least_in_step: int = 4
     core_share: float = 0.3
@@ -152,6 +156,10 @@ class _TenantBook:
             if before:
                 self._parameters[before] -= 1
             self._parameters[account.parameters] += 1
+        for known in account.links:  # whatever is told of an account bears on its membership
+            if known.campaign:
+                known.fresh[account.name] = None
+                self._touched[known.key] = None
         if seen.key in self._tools:
             return
         link = self._links.get(seen.key)
@@ -173,6 +181,7 @@ class _TenantBook:
         mean, spread = self._texts.read()
         background = Background(len(self._accounts), self._parameters, self._arrivals, mean, spread)
         changed: dict[str, Cohort] = {}
+        closed: list[CampaignChange] = []
         for key in touched:
             link = self._links.get(key)
             if link is None or link.tool:
@@ -180,13 +189,26 @@ class _TenantBook:
             cohort = self._cohorts.get(link.campaign)
             if cohort is None:
                 cohort = self._judge(link, background, epoch_s)
+            elif link.told >= link.next_look:
+                link.next_look = link.told + max(3, link.told // 5)
+                traits = traits_of(link, self._members(link), background)
+                score = sum(parts_of(traits, link.kind).values())
+                if score >= self._settings.alert_score:
+                    cohort.learn(typical_of(traits, background))
+                elif cohort.opened_by is link and score < self._settings.close_score:
+                    del self._cohorts[cohort.campaign]
+                    changed.pop(cohort.campaign, None)
+                    closed.append(cohort.close(epoch_s))
+                    continue
             if cohort is not None:
                 cohort.touch(link)
                 changed[cohort.campaign] = cohort
         if self._reviewed:
             self._reviewed = False
             changed |= self._cohorts
-        changes = [c for cohort in changed.values() if (c := cohort.cut(epoch_s)) is not None]
+        changes = closed + [
+            c for cohort in changed.values() if (c := cohort.cut(epoch_s)) is not None
+        ]
         day = int(epoch_s // 86_400)
         if day != self._forgot_day:
             self._forgot_day = day
@@ -204,27 +226,48 @@ class _TenantBook:
         if link.told < link.next_look:
             return None
         link.next_look = link.told + max(3, link.told // 10)
-        traits = traits_of(link, self._accounts, background)
+        members = self._members(link)
+        traits = traits_of(link, members, background)
         parts = parts_of(traits, link.kind)
-        if sum(parts.values()) < self._settings.alert_score:
+        if sum(parts.values()) < settings.alert_score:
             return None
-        owners = Counter(
-            self._accounts[name].campaign for name in link.members if name in self._accounts
-        )
-        free = owners.pop("", 0)
-        if owners:
-            best = max(owners, key=lambda name: (owners[name], name))
-            if owners[best] >= 0.3 * (free + owners.total()):
-                link.campaign = best
-                cohort = self._cohorts[best]
-                cohort.add(link)
-                return cohort
+        owners = Counter(account.campaign for account, _ in members if account.campaign)
+        best = max(owners, key=lambda name: (owners[name], name), default="")
+        if best and owners[best] >= OVERLAP * len(members):
+            return self._joined(link, self._cohorts[best], members, background)
         cohort = Cohort(
-            self._tenant, link, parts, telling_parameters(traits), epoch_s, self._accounts,
+            self._tenant, link, parts, typical_of(traits, background), epoch_s, self._accounts,
             self._cleared, self._settings.core_share,
         )  # fmt: skip
         self._cohorts[cohort.campaign] = cohort
         link.campaign = cohort.campaign
+        return cohort
+
+    def _members(self, link: Link) -> list[tuple[Account, Shown]]:
+        found = link.members.items()
+        return [(self._accounts[name], shown) for name, shown in found if name in self._accounts]
+
+    def _joined(
+        self,
+        link: Link,
+        cohort: Cohort,
+        members: list[tuple[Account, Shown]],
+        background: Background,
+    ) -> Cohort | None:
+        """The cohort, if a key that many of its members show is its own; else None.
+
+        What its members do speaks for any key of theirs, a copied prompt too. So the others under
+        the key are judged by themselves; where there are next to none, it is the cohort's.
+        """
+        free = [(account, shown) for account, shown in members if not account.campaign]
+        if len(free) >= FEW_FREE:
+            score = sum(parts_of(traits_of(link, free, background), link.kind).values())
+            if score < self._settings.alert_score - JOIN_SLACK:
+                return None
+        elif len(free) > (1.0 - MOST_OVERLAP) * len(members):
+            return None
+        link.campaign = cohort.campaign
+        cohort.add(link)
         return cohort
 
     def _forget(self, epoch_s: float) -> list[CampaignChange]:

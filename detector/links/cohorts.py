@@ -9,12 +9,16 @@ from typing import Literal
 from detector.links.campaign import CampaignChange, LinkCount, Member
 from detector.links.cleared import Cleared
 from detector.links.crowd import Account, Link
-from detector.links.evidence import LIKELY_P
-from detector.links.kinds import kinds_of
+from detector.links.evidence import LIKELY_P, Typical
+from detector.links.kinds import EVEN_PAUSES, LIKE_PAUSES, kinds_of
 from streams.envelope import derived_id
 
 RENEW_S = 86_400.0
 """A member that goes on is told again after so long, so that its verdict is renewed."""
+
+CLOSING = {"closing"}
+LONE_SHARE = 0.6
+"""Of a member that nothing but one kind of key ties to the rest, this part must be under it."""
 
 
 class Cohort:
@@ -23,6 +27,7 @@ class Cohort:
     Attributes:
         campaign: its id, UUIDv5 of tenant, first key and the epoch that opened it.
         last_s: when one of its links was last shown.
+        opened_by: the key whose breadth opened it.
     """
 
     def __init__(
@@ -30,7 +35,7 @@ class Cohort:
         tenant: str,
         link: Link,
         parts: Mapping[str, float],
-        parameters: str,
+        typical: Typical,
         epoch_s: float,
         accounts: Mapping[str, Account],
         cleared: Cleared,
@@ -39,6 +44,7 @@ class Cohort:
         self.tenant = tenant
         self.campaign = derived_id("campaign", tenant, link.key, repr(epoch_s))
         self.last_s = link.last_s
+        self.opened_by = link
         self._links = [link]
         link.fresh = dict.fromkeys(link.members)
         self._parts = {name: round(value, 3) for name, value in parts.items()}
@@ -49,7 +55,7 @@ class Cohort:
         self._core_share = core_share
         self._members: dict[str, Member] = {}
         self._revision = 0
-        self._parameters = parameters
+        self._typical = typical
         self._kinds: tuple[LinkCount, ...] = ()
         self._kinds_at = 0
         self._touched: dict[str, Link] = {}
@@ -58,6 +64,10 @@ class Cohort:
         """Another key of the same accounts."""
         self._links.append(link)
         link.fresh = dict.fromkeys(link.members)
+
+    def learn(self, typical: Typical) -> None:
+        """What is typical, known better now that more was told."""
+        self._typical = typical
 
     def touch(self, link: Link) -> None:
         """A key of the cohort was shown since the last cut."""
@@ -82,9 +92,11 @@ class Cohort:
             account = self._accounts.get(name)
             if account is None or account.campaign not in ("", self.campaign):
                 continue
+            under, share, signs = self._part(name, account)
+            if signs == CLOSING:
+                continue  # texts of strangers end alike, too
             account.campaign = self.campaign
-            under, share = self._part(name, account)
-            core = share >= self._core_share and (under >= 2 or self._corroborated(account))
+            core = _is_core(len(signs), under, share, account.requests, self._core_share)
             verdict: Literal["allow", "watch", "throttle"] = "throttle" if core else "watch"
             if self._cleared.covers(name, account.organisation, self.campaign, epoch_s):
                 verdict = "allow"
@@ -118,17 +130,13 @@ class Cohort:
                 account.campaign = ""
         return self._change("closed", epoch_s, [])
 
-    def _corroborated(self, account: Account) -> bool:
-        """Whether a second, independent sign ties an account to the rest: its own score, dialogues
-        of others, or the parameters that most members have and few strangers."""
-        return (
-            account.foreign >= 1
-            or (account.p_value is not None and account.p_value <= LIKELY_P)
-            or (account.parameters != "" and account.parameters == self._parameters)
-        )
+    def _part(self, name: str, account: Account) -> tuple[int, float, set[str]]:
+        """What ties a member to the rest.
 
-    def _part(self, name: str, account: Account) -> tuple[int, float]:
-        """Requests of a member under the campaign's links, and their part of all its requests."""
+        Returns:
+            Requests under the campaign's links; their part of all its requests; and the signs: the
+            kinds of those links, its own score, dialogues of others, and what of `Typical` it has.
+        """
         by_kind: Counter[str] = Counter()
         requests = 1
         for link in self._links:
@@ -137,8 +145,25 @@ class Cohort:
                 # An even stretch is shown late; who runs one runs all by the same program.
                 by_kind[link.kind] += shown.requests if link.kind == "pacing" else shown.under
                 requests = max(requests, shown.requests)
+        signs = set(by_kind)
+        if "pacing" in signs:  # a moment and a pause
+            signs.add("pause")
+        if account.foreign >= 1:
+            signs.add("foreign")
+        if account.p_value is not None and account.p_value <= LIKELY_P:
+            signs.add("score")
+        typical = self._typical
+        said = [text for text in (account.text, account.system) if text is not None]
+        if typical.wording is not None and said and max(said) >= typical.wording:
+            signs.add("wording")
+        if typical.pause is not None and account.pause is not None:
+            even = account.pause_spread is not None and account.pause_spread <= EVEN_PAUSES
+            if even and abs(account.pause - typical.pause) <= LIKE_PAUSES:
+                signs.add("pauses")
+        if account.parameters and account.parameters == typical.parameters:
+            signs.add("parameters")
         under = max(by_kind.values(), default=0)
-        return under, min(under / requests, 1.0)
+        return under, min(under / requests, 1.0), signs
 
     def _change(
         self, change: Literal["opened", "grew", "closed"], epoch_s: float, told: list[Member]
@@ -167,3 +192,12 @@ class Cohort:
             exemplars=tuple(main.exemplars),
             organisation=organisations.pop() if len(organisations) == 1 else None,
         )
+
+
+def _is_core(signs: int, under: int, share: float, requests: int, core_share: float) -> bool:
+    """Whether a member is of the core: the fewer signs, the more it must have done under them."""
+    if signs >= 3:
+        return requests >= 2
+    if signs == 2:
+        return share >= core_share and (under >= 2 or requests >= 3)
+    return share >= LONE_SHARE and under >= 2

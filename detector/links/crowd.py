@@ -139,10 +139,14 @@ class Link:
         self.askers[item] = [name]
         self.largest = max(self.largest, item)
 
+    def asked(self) -> int:
+        """Items in the sample, each as often as an account asked it."""
+        return sum(map(len, self.askers.values()))
+
     def disjoint(self) -> float | None:
         """Different items over items asked, of the sample: 1 where no two accounts ask the same.
 
         None where no account told items.
         """
-        asked = sum(map(len, self.askers.values()))
+        asked = self.asked()
         return len(self.askers) / asked if asked else None

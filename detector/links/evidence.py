@@ -16,6 +16,8 @@ from itertools import islice
 from detector.links.crowd import Account, Link, Shown
 
 SAMPLED_MEMBERS = 256
+ENOUGH_ITEMS = 48
+"""Of fewer items it cannot be said that no two accounts ask the same."""
 LIKELY_P = 0.1
 """An account with a p-value at or below has evidence of its own."""
 
@@ -43,7 +45,7 @@ class Traits:
 
     Attributes:
         accounts: all of them. organisation: part of them that are of the most common one.
-        disjoint: see `Link.disjoint`. saturation: mean part of their requests under the key.
+        disjoint, asked: see `Link`. saturation: mean part of their requests under the key.
         one_shot: part of their requests without history. repeated: part that showed it twice.
         scored, likely: how many were scored, and how many of those have evidence of their own.
         same_parameters: part with the most common parameters; `usual_parameters`: of all accounts;
@@ -52,6 +54,7 @@ class Traits:
         wording: the larger of the mean extraction logits of their turns and of their system
             prompts, in standard deviations above all accounts' turns; None where none was read.
         foreign: part of their requests whose history they never wrote.
+        pause: mean log of their pauses.
         pause_within: standard deviation of the log of an account's pauses, their mean;
             pause_across: of the accounts' mean logs; None below five accounts.
         young: part of them made in the week before they were first seen.
@@ -61,6 +64,7 @@ class Traits:
     accounts: int
     organisation: float
     disjoint: float | None
+    asked: int
     saturation: float
     one_shot: float
     repeated: float
@@ -73,20 +77,17 @@ class Traits:
     arrival: float
     wording: float | None
     foreign: float
+    pause: float | None
     pause_within: float | None
     pause_across: float | None
     young: float | None
 
 
-def sample_of(link: Link) -> list[tuple[str, Shown]]:
-    """Up to SAMPLED_MEMBERS members, evenly over the order in which they came."""
-    step = max(1, len(link.members) // SAMPLED_MEMBERS)
-    return [*islice(link.members.items(), 0, None, step)]
-
-
-def traits_of(link: Link, accounts: Mapping[str, Account], background: Background) -> Traits:
-    """Figures of the accounts under a key."""
-    sample = [(accounts[name], shown) for name, shown in sample_of(link) if name in accounts]
+def traits_of(
+    link: Link, members: Sequence[tuple[Account, Shown]], background: Background
+) -> Traits:
+    """Figures of these accounts under a key; of a sample, evenly over the order of `members`."""
+    sample = [*islice(members, 0, None, max(1, len(members) // SAMPLED_MEMBERS))]
     n = max(len(sample), 1)
     owners = Counter(a.organisation for a, _ in sample if a.organisation)
     scored = [a.p_value for a, _ in sample if a.p_value is not None]
@@ -103,9 +104,10 @@ def traits_of(link: Link, accounts: Mapping[str, Account], background: Backgroun
     ]
     ages = [a.first_s - a.created_s for a, _ in sample if a.created_s is not None]
     return Traits(
-        accounts=len(link.members),
+        accounts=len(members),
         organisation=max(owners.values(), default=0) / n,
         disjoint=link.disjoint(),
+        asked=link.asked(),
         saturation=sum(s.under / max(s.requests, 1) for _, s in sample) / n,
         one_shot=sum(a.one_shot / max(a.requests, 1) for a, _ in sample) / n,
         repeated=sum(s.under >= 2 for _, s in sample) / n,
@@ -117,6 +119,7 @@ def traits_of(link: Link, accounts: Mapping[str, Account], background: Backgroun
         pace_spread=_pace_spread(sample, link.last_s),
         wording=(max(said) - background.text) / background.text_spread if said else None,
         foreign=sum(a.foreign / max(a.requests, 1) for a, _ in sample) / n,
+        pause=_mean([mean for mean, _ in paced]) if paced else None,
         pause_within=_mean([spread for _, spread in paced]) if len(paced) >= 5 else None,
         pause_across=_spread([mean for mean, _ in paced]) if len(paced) >= 5 else None,
         arrival=_arrival([a for a, _ in sample], background),
@@ -154,10 +157,31 @@ def _arrival(sample: Sequence[Account], background: Background) -> float:
     return max(gain - (len(hours) - 1) / (2 * n), 0.0)  # Miller-Madow
 
 
-def telling_parameters(t: Traits) -> str:
-    """Link key of the parameters that most of the accounts have and few others; else ""."""
+@dataclass(frozen=True, slots=True)
+class Typical:
+    """What the accounts of a campaign have and few strangers: signs that a later one is of them.
+
+    Attributes:
+        parameters: their link key, "" where they tell nothing.
+        wording: an extraction logit between what accounts ask and what these do; None where these
+            ask as all do.
+        pause: mean log of their pauses, None where those are not even or not alike.
+    """
+
+    parameters: str
+    wording: float | None
+    pause: float | None
+
+
+def typical_of(t: Traits, background: Background) -> Typical:
+    """What is typical of accounts with these figures."""
     telling = t.same_parameters >= 0.5 and t.usual_parameters <= 0.1 * t.same_parameters
-    return t.top_parameters if telling else ""
+    wording = None
+    if t.wording is not None and t.wording >= 1.5:
+        wording = background.text + 0.5 * t.wording * background.text_spread
+    even = t.pause_within is not None and t.pause_across is not None
+    even = even and (t.pause_within or 0.0) <= 0.4 and (t.pause_across or 0.0) <= 0.4
+    return Typical(t.top_parameters if telling else "", wording, t.pause if even else None)
 
 
 def parts_of(t: Traits, kind: str) -> dict[str, float]:
@@ -173,7 +197,9 @@ def parts_of(t: Traits, kind: str) -> dict[str, float]:
         "arrival": _clip(t.arrival - 0.3, -0.5, 2.0),
     }  # fmt: skip
     if t.disjoint is not None:
-        parts["shards"] = 20.0 * (t.disjoint - 0.9) if t.disjoint < 0.9 else 1.0
+        parts["shards"] = (
+            20.0 * (t.disjoint - 0.9) if t.disjoint < 0.9 else min(t.asked / ENOUGH_ITEMS, 1.0)
+        )
     if t.scored:  # binomial: 10 % of benign accounts against half of a campaign's
         ratio = t.likely * math.log(0.5 / LIKELY_P) + (t.scored - t.likely) * math.log(0.5 / 0.9)
         parts["own_evidence"] = _clip(ratio, -2.0, 4.0)

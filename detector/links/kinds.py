@@ -16,7 +16,8 @@ LEAST_SHARED = 3
 SHOWN = 200
 EVEN_PAUSES, LIKE_PAUSES = 0.4, 0.4
 SIGNUP_S = 3 * 86_400.0
-CHURN_KEYS = 3
+CHURN_KEYS = 1.9
+"""Mean number of keys of an account; ordinary customers have one or two."""
 LATE_S = 900.0
 FAILOVER_S = 2.5 * 3600.0
 ALIKE = 0.6
@@ -67,9 +68,11 @@ def _alike(members: Sequence[Account]) -> dict[str, list[str]]:
 
 
 def _churning(members: Sequence[Account]) -> list[str]:
-    """Members with many keys, where they are more than a few: some customers rotate theirs."""
-    many = [a.name for a in members if a.keys >= CHURN_KEYS]
-    return many if len(many) >= 0.35 * len(members) else []
+    """Members with several keys, where that is the rule: some customers rotate theirs too."""
+    told = [a for a in members if a.keys]
+    if sum(a.keys for a in told) < CHURN_KEYS * len(told):
+        return []
+    return [a.name for a in told if a.keys >= 2]
 
 
 def _paced(members: Sequence[Account]) -> list[str]:

@@ -158,20 +158,20 @@ def test_an_empty_batch() -> None:
 
 
 def test_row_sizes() -> None:
-    """An account's row is at most 3.5 KB, a key's or end user's at most 256 bytes."""
-    assert ACCOUNT_ROW.itemsize <= 3584
+    """An account's row is at most 3 KB, a key's or end user's at most 256 bytes."""
+    assert ACCOUNT_ROW.itemsize <= 3072
     assert NARROW_ROW.itemsize <= 256
 
 
 def test_bytes_per_account_with_index() -> None:
-    """Row, index entry and name together stay within 3.5 KB an account."""
+    """Row, index entry and name together stay within 3,200 bytes an account."""
     table, n = account_table(), 20_000
     names = [account_name("default", f"account-{i:012d}") for i in range(n)]
     for name in names:
         table.row_of(identity(name), name)
     overhead = table._index.nbytes + sys.getsizeof(table.names)
     overhead += sum(sys.getsizeof(name) for name in names)
-    assert ACCOUNT_ROW.itemsize + overhead / n <= 3584
+    assert ACCOUNT_ROW.itemsize + overhead / n <= 3200
 
 
 def filled(names: str, last_s: list[float]) -> EntityTable:

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from detector.cohort_records import SIGHTINGS
 from detector.control import CONTROL, SwitchRecord, switch_record
 from detector.metrics import WorkerMetrics
 from detector.output_records import ALERTS, TOPICS, output_records
@@ -185,12 +186,14 @@ Told = dict[str, dict[int, list[tuple[bytes | None, bytes]]]]
 
 
 def told(log: Log, topics: Sequence[str] = TOPICS) -> Told:
-    """Keys and values of the outputs, by topic and partition, in order."""
+    """Keys and values of the outputs, by topic and partition, in order; sightings sorted."""
     out: Told = {}
     for topic in topics:
         parts: dict[int, list[tuple[bytes | None, bytes]]] = defaultdict(list)
         for record in read_all(log, topic):
             parts[record.partition].append((record.key, record.value))
+        if topic == SIGHTINGS:  # one partition for all inputs: how they interleave is not set
+            parts = {number: sorted(part) for number, part in parts.items()}
         out[topic] = dict(parts)
     return out
 

@@ -25,12 +25,14 @@ from kafka.admin import (
     ResourcePatternFilter,
     ResourceType,
 )
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
 from detector.acls import Grant, Operation, acl_commands, grants
 from detector.api.wiring import reader_of
 from detector.cli.main import app
+from detector.cohort_records import SIGHTINGS, sighting_record
 from detector.control import CONTROL, Undo, switch_record
 from detector.lake_files import LakeFiles
 from detector.lake_role import LakeRole, LakeRoleSettings
@@ -43,6 +45,9 @@ from streams.kafka_topics import create_topics
 from streams.log import LogError, OutputRecord
 from streams.topics import TopicSpec, topic_specs
 from tests.detector.builders import ask
+from tests.detector.cohorts_rig import new_role as new_cohorts_role
+from tests.detector.links.crowds import harvest as campaign
+from tests.detector.links.crowds import in_order, strangers
 from tests.detector.rekey_rig import SOURCE, TARGET, export, new_role
 from tests.detector.worker_rig import GROUP, alerts_of, directly, ends, new_worker, small_day
 from tests.detector.worker_rig import new_log as worker_log
@@ -176,6 +181,29 @@ def as_rekeyer(estate: Estate, log: KafkaLog) -> None:
         role.close()
 
 
+def as_cohorts(estate: Estate, log: KafkaLog) -> None:
+    """Tells of a campaign and refuses a record: writes to each of its topics."""
+    number = next(_numbers)
+    later_s = 10_000.0 * number  # an exercise that failed may have left the book further on
+    seen = [
+        structs.replace(
+            one,
+            account=f"{one.account}-{number}",
+            key=f"{int(one.key, 16) ^ number:016x}",
+            at_s=one.at_s + later_s,
+            first_s=one.first_s + later_s,
+        )
+        for one in in_order(campaign(60), strangers(300))
+    ]
+    sent = [replace(sighting_record(one), timestamp_s=PAST_S) for one in seen]
+    estate.send([*sent, OutputRecord(SIGHTINGS, b"k", b"no json", PAST_S)])
+    role = new_cohorts_role(log, member=f"c{number}")
+    try:
+        _until(role.turn, len(sent) + 1, still_s=1.0)
+    finally:
+        role.close()
+
+
 def as_lake(estate: Estate, log: KafkaLog) -> None:
     """Copies what is there; joins, writes and commits."""
     role = LakeRole(
@@ -232,6 +260,7 @@ EXERCISES: dict[str, Exercise] = {
     "collector": as_writer(SOURCE),
     "rekey": as_rekeyer,
     "worker": as_worker,
+    "cohorts": as_cohorts,
     "api": as_api,
     "lake": as_lake,
 }

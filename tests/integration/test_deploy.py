@@ -122,7 +122,7 @@ def test_ports_of_the_services_agree() -> None:
     reached under the name of its service."""
     settings = load_settings(DEPLOY / "stillwatch.toml")
     services = compose()
-    for name in ("worker", "worker-gpu", "lake", "rekey"):
+    for name in ("worker", "worker-gpu", "cohorts", "lake", "rekey"):
         command = services[name]["command"]
         port = command[command.index("--metrics-port") + 1]
         assert f":{port}/metrics" in services[name]["healthcheck"]["test"][-1]

@@ -14,7 +14,7 @@ from detector.api.wiring import build_service
 from detector.cli import stop
 from detector.cli.lazy_group import COMMANDS
 from detector.key_ring import KeyRing
-from detector.metrics import LakeMetrics, RekeyMetrics, WorkerMetrics
+from detector.metrics import CohortsMetrics, LakeMetrics, RekeyMetrics, WorkerMetrics
 from detector.settings import load_settings
 from streams.kafka_settings import KafkaSettings
 from streams.memory_log import MemoryLog
@@ -49,7 +49,12 @@ def scraped(registry: CollectorRegistry) -> set[str]:
 
 @pytest.mark.parametrize(
     ("title", "metrics"),
-    [("Worker", WorkerMetrics), ("Rekey", RekeyMetrics), ("Lake", LakeMetrics)],
+    [
+        ("Worker", WorkerMetrics),
+        ("Cohorts", CohortsMetrics),
+        ("Rekey", RekeyMetrics),
+        ("Lake", LakeMetrics),
+    ],
 )
 def test_every_metric_of_a_role_is_explained(title: str, metrics: type) -> None:
     """The page's table has each metric of the code once, and no other; each says what it means and

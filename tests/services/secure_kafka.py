@@ -24,7 +24,18 @@ from tests.services.kafka import LIBS, free_ports, listens
 from tests.services.required import unavailable
 
 PASSWORD = "correct horse"  # noqa: S105 - of brokers that live for a test
-USERS = ("admin", "worker", "api", "lake", "rekey", "gateway", "collector", "operator", "setup")
+USERS = (
+    "admin",
+    "worker",
+    "api",
+    "lake",
+    "cohorts",
+    "rekey",
+    "gateway",
+    "collector",
+    "operator",
+    "setup",
+)
 _START_LIMIT_S = 90.0
 _JAVA = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{LIBS}/*")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detector.cohort_records import COHORTS, SIGHTINGS
 from detector.output_records import ALERTS, DEAD_LETTERS, SCORES, VERDICTS
 from streams.kafka_settings import KafkaSettings
 from streams.topics import MAX_INPUT_BYTES, topic_specs
@@ -16,6 +17,8 @@ def test_every_output_has_a_topic() -> None:
         VERDICTS,
         ALERTS,
         SCORES,
+        SIGHTINGS,
+        COHORTS,
         DEAD_LETTERS,
         "stillwatch.control",
     }
@@ -25,7 +28,7 @@ def test_verdicts_are_compacted_and_everything_personal_ends() -> None:
     """Readers of verdicts need the last of each key; scores, alerts and dead letters expire."""
     assert SPECS[VERDICTS].configs["cleanup.policy"] == "compact"
     assert "retention.ms" not in SPECS[VERDICTS].configs
-    for topic in ("in", ALERTS, SCORES, DEAD_LETTERS):
+    for topic in ("in", ALERTS, SCORES, SIGHTINGS, DEAD_LETTERS):
         assert 0 < int(SPECS[topic].configs["retention.ms"]) <= 90 * 24 * 3600 * 1000
 
 
