@@ -7,7 +7,7 @@ batches are split between them, and no seed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from zlib import crc32
 
@@ -41,7 +41,8 @@ class Part:
         name: unique in a plan. kind: "campaign", "crowd" or "strangers".
         row: row of the plan, kind of the crowd, or "strangers".
         world: number of the world it belongs to; None: all.
-        evasion, program, accounts, each: of a campaign.
+        accounts: of a shard or campaign; most of a crowd. each, evasion: of a campaign.
+        place: of a campaign among all, world by world: no two of a world run the same program.
     """
 
     draw: Draw
@@ -53,6 +54,7 @@ class Part:
     accounts: int
     each: int = 0
     evasion: Evasion = "none"
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,17 @@ def parts_of(plan: CampaignPlan, draw: Draw) -> list[Part]:
         Part(draw, f"crowd {n}", "crowd", kinds[n % len(kinds)], n, n % worlds, plan.most)
         for n in range(crowds)
     ]
+    campaigns: list[Part] = []
     for at, row in enumerate(plan.rows):
-        parts += [
+        campaigns += [
             Part(
                 draw, f"{row.name} {n}", "campaign", row.name, n, (n + at) % worlds, row.accounts,
                 row.each, row.evasion,
             )
             for n in range(plan.tuning_campaigns if tuning else row.campaigns)
         ]  # fmt: skip
-    return parts
+    campaigns.sort(key=lambda part: part.world or 0)
+    return parts + [replace(part, place=place) for place, part in enumerate(campaigns)]
 
 
 def plant(part: Part, seed: int) -> Planted:
@@ -109,10 +113,10 @@ def plant(part: Part, seed: int) -> Planted:
         )
         return Planted(crowd, program=crowd.traits.programs[0].id)
     found = harvests(programs)
-    order = np.random.default_rng(key[:3]).permutation(len(found))
+    order = np.random.default_rng(key[:2]).permutation(len(found))
     ordinary = [p for p in programs if p.label == "benign" and p.kind in ORDINARY_KINDS]
     made_op = draw_operation(
-        part.name, found[int(order[part.number % len(found)])], ordinary, accounts=part.accounts,
+        part.name, found[int(order[part.place % len(found)])], ordinary, accounts=part.accounts,
         each=part.each, evasion=part.evasion, start_s=DAY_S, seed=key,
     )  # fmt: skip
     return Planted(made_op.group, made_op.links, made_op.program, made_op.family, made_op.lang)

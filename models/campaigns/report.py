@@ -9,7 +9,7 @@ from typing import Any
 
 from models.campaigns import sections
 from models.campaigns.figures import Row
-from models.campaigns.plan import CampaignPlan
+from models.campaigns.plan import CampaignPlan, load_plan
 from models.evaluate.markdown import table_text
 
 
@@ -21,6 +21,7 @@ def make_report(plan: CampaignPlan, scale: float, worlds: Sequence[Row], draw: s
     first = worlds[0]["accounts"] if worlds else {"strangers": 0}
     return {
         "scale": scale,
+        "whole_plan": plan == load_plan(),
         "draw": draw,
         "worlds": len(worlds),
         "strangers": first["strangers"],
@@ -125,7 +126,7 @@ def _preface(report: Row) -> str:
         "alone is flattered.",
         "Intervals are 95 %: Wilson for shares of campaigns, resampled campaigns for means.",
     ]
-    if report["scale"] < 1:
+    if not report["whole_plan"]:
         said.append(
             "**This is a run at a part of the plan, with fewer and smaller campaigns: it shows "
             "that the protocol runs, and its figures mean little.**"

@@ -6,13 +6,14 @@ and their sightings merged by time afterwards; a test holds that it comes to the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 
 from detector.features import N_FEATURES, read_features
@@ -29,7 +30,7 @@ from streams.traffic.answers import Filler
 from streams.traffic.stream import stream
 
 BATCH = 2048
-_SIGHTINGS = msgspec.msgpack.Decoder(list[Sighting])
+_SIGHTING = msgspec.json.Decoder(Sighting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Trace:
     model: NDArray[np.uint64]
     throttled_s: NDArray[np.float64]
     features: NDArray[np.float32]
-    sightings: tuple[Sighting, ...]
+    sightings: Sequence[Sighting] | StoredSightings
 
 
 def watch(part: Part, seed: int, models: Models, policy: Policy) -> Trace:
@@ -140,14 +141,36 @@ def _features(pipeline: Pipeline, index: dict[str, int]) -> NDArray[np.float32]:
     return out
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSightings:
+    """Sightings in a file, read one by one: those of a hundred thousand accounts fill gigabytes."""
+
+    path: Path
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Sighting]:
+        with zstandard.open(self.path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield _SIGHTING.decode(line)
+
+
 def save_trace(path: Path, trace: Trace) -> None:
-    """Writes a trace to one file, whole or not at all."""
+    """Writes a trace to `path` and its sightings beside it, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoder = msgspec.json.Encoder()
+    temporary = path.with_suffix(".tmp")
+    with zstandard.open(temporary, "wb") as lines:
+        for sighting in trace.sightings:
+            lines.write(encoder.encode(sighting) + b"\n")
+    temporary.replace(_beside(path))
     arrays: dict[str, NDArray[np.generic]] = {
         name: getattr(trace, name) for name in Trace.__slots__ if name != "sightings"
     }
-    packed = msgspec.msgpack.encode(trace.sightings)
-    arrays["sightings"] = np.frombuffer(packed, np.uint8)
-    save_arrays(path, arrays)
+    arrays["sightings"] = np.array(len(trace.sightings))
+    save_arrays(path, arrays)  # last: a trace is there when this file is
 
 
 def load_trace(path: Path) -> Trace:
@@ -155,5 +178,9 @@ def load_trace(path: Path) -> Trace:
     arrays = load_arrays(path)
     if not arrays:
         raise FileNotFoundError(path)
-    sightings = tuple(_SIGHTINGS.decode(arrays.pop("sightings").tobytes()))
-    return Trace(**arrays, sightings=sightings)  # type: ignore[arg-type]
+    stored = StoredSightings(_beside(path), int(arrays.pop("sightings")))
+    return Trace(**arrays, sightings=stored)  # type: ignore[arg-type]
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".jsonl.zst")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.links.sighting import Sighting
 from models.campaigns.draw import Part
-from models.campaigns.watch import Trace
+from models.campaigns.watch import StoredSightings, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class World:
     model: NDArray[np.uint64]
     throttled_s: NDArray[np.float64]
     features: NDArray[np.float32]
-    sightings: tuple[tuple[Sighting, ...], ...]
+    sightings: tuple[Sequence[Sighting] | StoredSightings, ...]
 
     def in_order(self) -> Iterator[Sighting]:
         """All sightings by event time, those of one time in the order of the parts."""

@@ -56,7 +56,7 @@ class Strand:
     requests: int
     window_s: tuple[float, float]
     pace: Pace | Job | None = None
-    typical: int = 1
+    typical: float = 1.0
     items: ItemList | None = None
     number: int = 0
     order: tuple[int, int] = (0, 1)

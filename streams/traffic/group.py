@@ -172,9 +172,16 @@ class Group:
         own = max(1, round(total * float(rng.uniform(*traits.share))))
         strands: list[Strand] = []
         done = 0
-        for program, requests in _parts(own, self._programs(rng)):
+        parts = _parts(own, self._programs(rng))
+        for turn, (program, requests) in enumerate(parts):
             if requests:
-                strands.append(self._strand(number, program, requests, done, (start_s, end_s), rng))
+                begins_s = start_s
+                if isinstance(
+                    traits.timing, Job
+                ):  # one request after the other, program by program
+                    begins_s += turn * (end_s - start_s) / self._typical()
+                window = (begins_s, begins_s + end_s - start_s)
+                strands.append(self._strand(number, program, requests, done, window, rng))
             done += requests
         if total > own and traits.side:
             side = traits.side[int(rng.random() * len(traits.side))]
@@ -183,6 +190,10 @@ class Group:
             pace = traits.side_pace
             strands.append(Strand(side, total - own, (start_s, traits.window_s[1]), pace))
         return tuple(strands)
+
+    def _typical(self) -> float:
+        """Requests of a typical actor."""
+        return max(1.0, self.traits.requests[0] * self.traits.dialogue)
 
     def _programs(self, rng: Generator) -> list[Program]:
         traits = self.traits
@@ -219,9 +230,7 @@ class Group:
             requests=requests,
             window_s=window_s,
             pace=traits.timing,
-            typical=round(traits.requests[0] * traits.dialogue / len(traits.programs))
-            if traits.each == "request"
-            else round(traits.requests[0] * traits.dialogue),
+            typical=self._typical() / (len(traits.programs) if traits.each == "request" else 1),
             items=None if items.cut == "own" else items,
             number=number,
             order=(start, 1),

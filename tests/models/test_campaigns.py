@@ -81,6 +81,14 @@ def test_a_plan_has_what_the_report_is_held_to() -> None:
     assert {p.world for p in parts if p.kind == "campaign"} == set(range(plan.worlds))
 
 
+def test_no_two_campaigns_of_a_world_run_the_same_program() -> None:
+    """Merging two would else be right and counted as a miss."""
+    parts = [p for p in parts_of(load_plan(), "report") if p.kind == "campaign"]
+    for world in range(4):
+        mine = [plant(p, SEED).program for p in parts if p.world == world]
+        assert len(set(mine)) == len(mine) > 5
+
+
 def test_a_plan_that_cannot_be_run_says_why(tmp_path: Path) -> None:
     """File and field are named."""
     path = tmp_path / "plan.toml"
@@ -112,7 +120,8 @@ def test_a_trace_is_read_as_it_was_written(tmp_path: Path, traces: list[Trace]) 
     """Arrays and sightings survive the file; a missing file is an error."""
     save_trace(tmp_path / "trace.npz", traces[2])
     again = load_trace(tmp_path / "trace.npz")
-    assert again.sightings == traces[2].sightings
+    assert list(again.sightings) == list(traces[2].sightings)
+    assert len(again.sightings) == len(traces[2].sightings) > 0
     for name in ("names", "account", "at_s", "prompt", "throttled_s", "features"):
         np.testing.assert_array_equal(getattr(again, name), getattr(traces[2], name))
     with pytest.raises(FileNotFoundError):

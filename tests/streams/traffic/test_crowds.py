@@ -161,6 +161,18 @@ def test_frames_and_parameters_vary_where_they_are_said_to(evasion: Evasion) -> 
         assert varied[1] > 4 * plain[1]
 
 
+def test_ten_frames_in_turn_come_one_after_the_other() -> None:
+    """A member that changes its frame with every request sends them at even pauses, not at once."""
+    planted = next(
+        p
+        for p in (operation("paraphrased", seed=s, accounts=5) for s in range(1, 30))
+        if p.group.traits.each == "request" and p.share == 1.0
+    )
+    for sent in _by_account(answered(requests_of(planted.group))):
+        times = np.array([r.event_time_s or 0.0 for r in sent])
+        assert np.median(np.diff(times)) > 0.5 * np.ptp(times) / len(times)
+
+
 def test_reserves_wake_after_the_block() -> None:
     """Where accounts are blocked they send a few refused requests and no more, and as many others
     begin within hours."""
