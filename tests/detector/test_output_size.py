@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from detector.cohort_records import SIGHTINGS
 from detector.output_records import ALERTS, DEAD_LETTERS, SCORES, VERDICTS, output_records
 from detector.partition import PartitionSettings
 from detector.pipeline import load_models
@@ -49,7 +50,7 @@ def test_long_names_make_no_large_output(name: str, log_format: str | None, tmp_
     run = run_records(records, models=models, settings=settings, cap=RatioCap(1.0))
     made = output_records(run.outputs)
     topics = {record.topic for record in made}
-    assert topics == {SCORES, VERDICTS, ALERTS, DEAD_LETTERS}
+    assert topics == {SCORES, VERDICTS, ALERTS, DEAD_LETTERS, SIGHTINGS}
     for record in made:
         assert len(record.value or b"") + len(record.key or b"") <= MOST_BYTES, record.topic
 

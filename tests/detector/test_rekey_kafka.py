@@ -89,7 +89,7 @@ def killed_in_its_second_transaction(bootstrap: str, prefix: str, step: int) -> 
     def dying(self: KafkaLogProducer, result: Any, client: Any, doing: str) -> None:
         nonlocal seen
         seen += 1
-        if seen == 1 + 2 + step - 1:  # starting, then offsets and commit of each transaction
+        if seen == 1 + 2 + 2 + step - 1:  # starting, settling, offsets and commit of the first
             os.kill(os.getpid(), signal.SIGKILL)
         end(self, result, client, doing)
 

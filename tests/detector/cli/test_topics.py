@@ -51,9 +51,9 @@ def test_topics_are_made_once_with_their_settings(
     admin: KafkaAdminClient, own_broker: KafkaCluster
 ) -> None:
     """A dry run makes nothing; then all are made, as specified; a second time nothing changes."""
-    assert create(own_broker, "--dry-run").count("would be created") == 6
+    assert create(own_broker, "--dry-run").count("would be created") == 8
     assert INPUT not in admin.list_topics()
-    assert create(own_broker, "--partitions", "3").count("created") == 6
+    assert create(own_broker, "--partitions", "3").count("created") == 8
     for spec in topic_specs(INPUT):
         (topic,) = admin.describe_topics([spec.name])
         assert len(topic["partitions"]) == (spec.partitions or 3)
@@ -61,7 +61,7 @@ def test_topics_are_made_once_with_their_settings(
         found = admin.describe_configs([resource], config_filter="all")["topic"][spec.name]
         assert {name: value["value"] for name, value in found.items()} == dict(spec.configs)
     again = create(own_broker, "--partitions", "5")
-    assert again.count("exists") == 6
+    assert again.count("exists") == 8
     assert "should be" not in again
 
 
@@ -83,7 +83,7 @@ def test_what_exists_with_other_settings_is_told_and_left(
         wait_for_metadata=True,
     )
     told = create(own_broker, "--partitions", "2")
-    assert told.count("created") == 5
+    assert told.count("created") == 7
     assert "stillwatch.control: partitions is 2, should be 1" in told
     assert "stillwatch.control: retention.ms is 1000, should be -1" in told
     assert "--entity-name stillwatch.control --add-config 'retention.ms=-1'" in told
